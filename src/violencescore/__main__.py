@@ -1,0 +1,5 @@
+"""``python -m violencescore``."""
+
+from violencescore.cli import main
+
+main()

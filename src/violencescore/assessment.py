@@ -1,0 +1,372 @@
+"""An assessment: the methodology and the tables of one folder, read, validated and cleaned.
+
+`read_assessment` is the only door: whatever stands in the folder, it returns an `Assessment` or raises
+an `InputError` that lists every fault of every table and of the methodology at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from violencescore import relations
+from violencescore.cleaning import assign_categories, assign_periods, is_copy, number_pieces, resolve_overlaps
+from violencescore.errors import Fault, InputError
+from violencescore.identities import Directory, build_directory, check_organizations
+from violencescore.methodology import Methodology, methodology_from_bytes
+from violencescore.names import category_label
+from violencescore.schemas import COLUMNS, REQUIRED_TABLES, check_columns
+from violencescore.tables import Table, is_among, is_present, read_content, read_table
+
+_METHODOLOGY = "methodology.toml"
+_PACKAGE = "datapackage.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """What is chosen and what is known, ready to be modelled. Tables keep the order of their files.
+
+    Parameters
+    ----------
+    methodology
+        The resolved choices.
+    organizations
+        organization_id, name, aliases (tuple), parent_id, active_from, active_to (datetime64),
+        rankable (bool).
+    incidents
+        incident_id, date_start, date_end (datetime64), region, period (``baseline`` or ``window``).
+        Incidents outside both periods, or without a harm that is scored, are left out of every table.
+    harms
+        incident_id, category (label), element, victim_role (may be empty), best, low, high (int64);
+        overlaps between elements are resolved, harms without a category are left out.
+    evidence
+        incident_id, channel, organization_id, piece (int64), origin, source_id. Rows of one piece are its
+        candidates; copies are left out.
+    adjudications
+        incident_id, organization_id, false_flag (boolean, missing where not settled; true where somebody was
+        framed), framed_id (may be empty), inclusion_probability (float64, may be missing).
+    reports
+        incident_id, source_id, each pair once.
+    revenue
+        organization_id, source_id, best, low, high (float64, low and high may be missing), year (Int64),
+        kind (``revenue`` or ``flow``), unit.
+    panel_weights
+        panelist_id, category (label), element, victim_role, weight (float64).
+    messages
+        What was left out, and how much of it, as sentences.
+    inputs
+        SHA-256 of every file that was read, by its name.
+    """
+
+    methodology: Methodology
+    organizations: pd.DataFrame
+    incidents: pd.DataFrame
+    harms: pd.DataFrame
+    evidence: pd.DataFrame
+    adjudications: pd.DataFrame
+    reports: pd.DataFrame
+    revenue: pd.DataFrame
+    panel_weights: pd.DataFrame
+    messages: tuple[str, ...]
+    inputs: Mapping[str, str]
+
+
+def read_assessment(folder: str | Path, methodology: Methodology | None = None) -> Assessment:
+    """Read and validate the folder of an assessment.
+
+    Parameters
+    ----------
+    folder
+        Holds ``methodology.toml`` and the tables, each as CSV (UTF-8) or Parquet.
+    methodology
+        Used instead of the one in the folder, which is then not read.
+
+    Raises
+    ------
+    InputError
+        With every fault: table, row (line of the file, the header is line 1), column, value and rule.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError([Fault(str(folder), "is not a folder; name the folder that holds the tables")])
+    inputs: dict[str, str] = {}
+    faults: list[Fault] = []
+    if methodology is None:
+        methodology, found = _read_methodology(folder, inputs)
+        faults += found
+    if methodology is not None and methodology.window is None:
+        rule = "is missing; state the first and the last day that count as start and end"
+        faults.append(Fault(_METHODOLOGY, rule, column="window"))
+    faults += _check_package(folder, inputs)
+    tables: dict[str, Table] = {}
+    for name in COLUMNS:
+        table, found, digests = read_table(folder, name, required=name in REQUIRED_TABLES)
+        faults += found
+        inputs |= digests
+        if table is not None:
+            tables[name] = table
+    frames, found = _check_tables(tables, methodology)
+    faults += found
+    if faults or methodology is None:
+        raise InputError(_in_order(faults))
+    return _clean(frames, methodology, inputs)
+
+
+def _read_methodology(folder: Path, inputs: dict[str, str]) -> tuple[Methodology | None, list[Fault]]:
+    if not is_present(folder / _METHODOLOGY):
+        return None, [
+            Fault(
+                _METHODOLOGY,
+                'is missing; write one, for instance with extends = "kleiman-2011" and a [window]',
+            )
+        ]
+    content = read_content(folder / _METHODOLOGY)
+    if isinstance(content, Fault):
+        return None, [content]
+    inputs[_METHODOLOGY] = hashlib.sha256(content).hexdigest()
+    try:
+        return methodology_from_bytes(content, _METHODOLOGY), []
+    except InputError as error:
+        return None, list(error.faults)
+
+
+def _check_package(folder: Path, inputs: dict[str, str]) -> list[Fault]:
+    if not is_present(folder / _PACKAGE):
+        return []
+    content = read_content(folder / _PACKAGE)
+    if isinstance(content, Fault):
+        return [content]
+    inputs[_PACKAGE] = hashlib.sha256(content).hexdigest()
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+        return [
+            Fault(_PACKAGE, "is not valid JSON; correct it, or remove the file, which is optional", row=line)
+        ]
+    return []
+
+
+def _check_tables(
+    tables: Mapping[str, Table], methodology: Methodology | None
+) -> tuple[dict[str, pd.DataFrame], list[Fault]]:
+    """Check columns, then relations. A table that could not be read makes no faults in others."""
+    frames: dict[str, pd.DataFrame] = {}
+    faults: list[Fault] = []
+    for name, table in tables.items():
+        frames[name], found = check_columns(table, methodology)
+        faults += found
+    directory: Directory | None = None
+    if "organizations" in tables:
+        table = tables["organizations"]
+        directory, found = build_directory(table, frames["organizations"])
+        frames["organizations"], more = check_organizations(table, frames["organizations"], directory)
+        faults += found + more
+        if not {"organization_id", "name"} <= set(table.frame.columns):
+            directory = None
+    incidents = tables.get("incidents")
+    if incidents is not None:
+        faults += relations.incident_faults(incidents, frames["incidents"])
+    for name in ("harms", "evidence", "adjudications", "reports"):
+        if name in tables and incidents is not None and "incident_id" in incidents.frame:
+            faults += relations.orphan_faults(tables[name], frames[name], frames["incidents"]["incident_id"])
+    for name, columns in _REFERENCES.items():
+        if name in tables and directory is not None:
+            frames[name], found = relations.resolve_organizations(
+                tables[name], frames[name], directory, columns
+            )
+            faults += found
+    faults += _relation_faults(tables, frames, methodology, resolved=directory is not None)
+    return frames, faults
+
+
+# Which columns name organizations, and whether they may name `other`.
+_REFERENCES = {
+    "evidence": {"organization_id": True},
+    "adjudications": {"organization_id": True, "framed_id": True},
+    "revenue": {"organization_id": False},
+}
+
+
+def _relation_faults(
+    tables: Mapping[str, Table],
+    frames: dict[str, pd.DataFrame],
+    methodology: Methodology | None,
+    *,
+    resolved: bool,
+) -> list[Fault]:
+    faults: list[Fault] = []
+    if (table := tables.get("harms")) is not None:
+        faults += relations.range_faults(table, frames["harms"])
+        keys = ["incident_id", "element", "victim_role"]
+        faults += relations.repeat_faults(table, frames["harms"], keys, "element")
+    if (table := tables.get("evidence")) is not None and methodology is not None and resolved:
+        single = frozenset(name for name, channel in methodology.channels.items() if not channel.candidates)
+        frame = frames["evidence"]
+        faults += relations.candidate_faults(table, frame, number_pieces(frame), single)
+    if (table := tables.get("adjudications")) is not None:
+        faults += relations.adjudication_faults(table, frames["adjudications"])
+    if (table := tables.get("revenue")) is not None:
+        frames["revenue"] = frames["revenue"].replace({"kind": {"": "revenue"}})
+        faults += relations.range_faults(table, frames["revenue"])
+        faults += relations.unit_faults(table, frames["revenue"])
+    if (table := tables.get("panel_weights")) is not None:
+        keys = ["panelist_id", "element", "victim_role"]
+        faults += relations.repeat_faults(table, frames["panel_weights"], keys, "element")
+        faults += relations.panelist_faults(table, frames["panel_weights"])
+    elif methodology is not None and methodology.weights.use == "panel":
+        rule = 'is missing, although the methodology says weights.use = "panel"; add it, or use "published"'
+        faults.append(Fault("panel_weights.csv", rule))
+    return faults
+
+
+def _in_order(faults: list[Fault]) -> list[Fault]:
+    """The methodology first, then table by table; within a file by row."""
+    places = {name: i for i, name in enumerate(COLUMNS)}
+    return sorted(
+        dict.fromkeys(faults),
+        key=lambda fault: (places.get(fault.table.rsplit(".", 1)[0], -1), fault.table, fault.row or 0),
+    )
+
+
+def _clean(
+    frames: dict[str, pd.DataFrame], methodology: Methodology, inputs: Mapping[str, str]
+) -> Assessment:
+    messages: list[str] = []
+    tables = {
+        name: frames.get(name, pd.DataFrame({column: pd.Series(dtype="str") for column in COLUMNS[name]}))
+        for name in COLUMNS
+    }
+    incidents = _date_incidents(tables["incidents"], methodology, messages)
+    harms = _select_harms(tables["harms"], incidents, methodology, messages)
+    incidents = _harmed_incidents(incidents, tables["harms"], harms, messages)
+    if incidents.empty:
+        rule = (
+            "no incident with a scored harm lies in the window or the baseline; check the dates of [window]"
+        )
+        raise InputError([Fault("incidents", rule)])
+    known = incidents["incident_id"]
+    adjudications = _among(tables["adjudications"], known)
+    staged = adjudications["false_flag"].astype("boolean").mask(adjudications["framed_id"] != "", True)
+    return Assessment(
+        methodology=methodology,
+        organizations=tables["organizations"].reset_index(drop=True),
+        incidents=incidents,
+        harms=harms,
+        evidence=_clean_evidence(_among(tables["evidence"], known), messages),
+        adjudications=_floats(adjudications.assign(false_flag=staged), "inclusion_probability"),
+        reports=_drop_repeats(_among(tables["reports"], known), "reports", messages),
+        revenue=_clean_revenue(tables["revenue"], messages),
+        panel_weights=_clean_panel(tables["panel_weights"], methodology, messages),
+        messages=tuple(messages),
+        inputs=dict(inputs),
+    )
+
+
+def _date_incidents(incidents: pd.DataFrame, methodology: Methodology, messages: list[str]) -> pd.DataFrame:
+    if methodology.window is None:  # reported as a fault before
+        raise InputError([Fault(_METHODOLOGY, "is missing; state start and end", column="window")])
+    start = incidents["date"].fillna(incidents["date_start"])
+    end = incidents["date_end"].fillna(start)
+    period = assign_periods(start, methodology.window)
+    dated = incidents[["incident_id"]].assign(
+        date_start=start, date_end=end, region=incidents["region"], period=period
+    )
+    inside = period != ""
+    if n_outside := int((~inside).sum()):
+        messages.append(
+            f"{n_outside} of {_count(len(dated), 'incident')} lie outside both periods and were left out."
+        )
+    return dated[inside].reset_index(drop=True)
+
+
+def _select_harms(
+    harms: pd.DataFrame, incidents: pd.DataFrame, methodology: Methodology, messages: list[str]
+) -> pd.DataFrame:
+    """Keep harms that are scored. Only they overlap, so that no victim is lost to one that is not scored."""
+    harms = _among(harms, incidents["incident_id"])
+    best = harms["best"].astype(np.int64)
+    low, high = harms["low"].fillna(best).astype(np.int64), harms["high"].fillna(best).astype(np.int64)
+    category = assign_categories(harms["element"], harms["victim_role"], methodology)
+    harms = harms.assign(best=best, low=low, high=high, category=category)
+    unscored = harms.loc[category == "", "element"].value_counts(sort=False)
+    if len(unscored):
+        by_element = ", ".join(f"{element} {n}" for element, n in unscored.items())
+        n_rows = _count(int(unscored.sum()), "row")
+        messages.append(
+            f"{n_rows} of harms have no category in the methodology and were left out ({by_element})."
+        )
+    scored = harms[category != ""].reset_index(drop=True)
+    kept = resolve_overlaps(scored, methodology.harms.precedence)
+    if n_again := len(scored) - len(kept):
+        rows = _count(n_again, "row")
+        messages.append(
+            f"{rows} of harms describe victims already counted under an earlier element and were left out."
+        )
+    columns = ["incident_id", "category", "element", "victim_role", "best", "low", "high"]
+    return kept[columns].reset_index(drop=True)
+
+
+def _harmed_incidents(
+    incidents: pd.DataFrame, all_harms: pd.DataFrame, harms: pd.DataFrame, messages: list[str]
+) -> pd.DataFrame:
+    scored = is_among(incidents["incident_id"], harms["incident_id"])
+    mentioned = is_among(incidents["incident_id"], all_harms["incident_id"])
+    if n_bare := int((~mentioned).sum()):
+        messages.append(f"{_count(n_bare, 'incident')} without any row in harms were left out.")
+    if n_unscored := int((mentioned & ~scored).sum()):
+        messages.append(f"{_count(n_unscored, 'incident')} without a harm that is scored were left out.")
+    return incidents[scored].reset_index(drop=True)
+
+
+def _clean_evidence(evidence: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
+    piece = number_pieces(evidence)
+    copies = is_copy(evidence, piece)
+    if n_copies := int(copies.sum()):
+        messages.append(f"{_count(n_copies, 'row')} of evidence repeat others (copies) and were left out.")
+    kept = evidence[~copies].reset_index(drop=True)
+    columns = ["incident_id", "channel", "organization_id", "piece", "origin", "source_id"]
+    return kept.assign(piece=number_pieces(kept))[columns]
+
+
+def _clean_revenue(revenue: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
+    revenue = _floats(revenue, "best", "low", "high")
+    return _drop_repeats(revenue.assign(year=revenue["year"].astype("Int64")), "revenue", messages)
+
+
+def _clean_panel(panel: pd.DataFrame, methodology: Methodology, messages: list[str]) -> pd.DataFrame:
+    pairs = zip(panel["element"], panel["victim_role"], strict=True)
+    category = pd.Series([category_label(e, role) for e, role in pairs], index=panel.index, dtype="str")
+    scored = category.isin(methodology.category_labels)
+    if n_unscored := int((~scored).sum()):
+        rows = _count(n_unscored, "row")
+        messages.append(
+            f"{rows} of panel_weights weigh what is no category of the methodology and were left out."
+        )
+    columns = ["panelist_id", "category", "element", "victim_role", "weight"]
+    return _floats(panel.assign(category=category)[scored], "weight")[columns].reset_index(drop=True)
+
+
+def _among(frame: pd.DataFrame, incident_ids: pd.Series) -> pd.DataFrame:
+    return frame[is_among(frame["incident_id"], incident_ids)].reset_index(drop=True)
+
+
+def _drop_repeats(frame: pd.DataFrame, name: str, messages: list[str]) -> pd.DataFrame:
+    repeats = frame.duplicated()
+    if n_repeats := int(repeats.sum()):
+        messages.append(f"{_count(n_repeats, 'row')} of {name} repeat others and were left out.")
+    return frame[~repeats].reset_index(drop=True)
+
+
+def _floats(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    return frame.assign(**{column: frame[column].astype(np.float64) for column in columns})
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

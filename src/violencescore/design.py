@@ -1,0 +1,441 @@
+"""An assessment as arrays: cells, evidence patterns and harm profiles, each with its count.
+
+The likelihood never sees a single incident. It sees *groups*, the distinct pairs of a cell (kind, region,
+period) and an evidence pattern, with the number of incidents in each; and the scores see *profiles*, the
+distinct pairs of a group and a set of harms. Both stop growing once what can happen has been seen.
+
+Nothing here is random, and nothing here knows a sampler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from violencescore.assessment import Assessment
+from violencescore.errors import Fault, InputError
+from violencescore.names import BASELINE, OTHER, PERIODS, WINDOW
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+SILENT, SPEAKS, NAMES, SET = range(4)
+"""Kinds of evidence factor: a channel is silent, it speaks, one piece names an actor, one names a set."""
+
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The distinct things that a channel can be seen to do, each a factor of a pattern's probability.
+
+    ``kind``, ``channel`` and ``argument`` have one entry a factor. The argument of ``NAMES`` is the actor, that
+    of ``SET`` an index into ``set_start``: the candidates of set ``s`` are
+    ``set_member[set_start[s]:set_start[s + 1]]`` and ``set_region[s]`` is where the incident happened.
+    """
+
+    kind: IntArray
+    channel: IntArray
+    argument: IntArray
+    set_start: IntArray
+    set_member: IntArray
+    set_region: IntArray
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """The distinct bodies of evidence on an incident, cells apart.
+
+    The factors of pattern ``p`` that cannot be forged are ``firm[firm_start[p]:firm_start[p + 1]]``; those that
+    can are in ``forged`` likewise. ``perpetrator``, ``staged`` and ``framed`` are what an adjudication settled,
+    ``UNKNOWN`` where it did not.
+    """
+
+    firm_start: IntArray
+    firm: IntArray
+    forged_start: IntArray
+    forged: IntArray
+    period: IntArray
+    perpetrator: IntArray
+    staged: IntArray
+    framed: IntArray
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The distinct pairs of a cell and a pattern, with the number ``n`` of incidents in each."""
+
+    kind: IntArray
+    region: IntArray
+    period: IntArray
+    pattern: IntArray
+    n: IntArray
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """The distinct pairs of a group and a set of harms, with the number ``n`` of incidents in each.
+
+    The harms of profile ``f`` are the slice ``start[f]:start[f + 1]`` of ``category``, ``low``, ``best``, ``high``.
+    """
+
+    group: IntArray
+    n: IntArray
+    start: IntArray
+    category: IntArray
+    low: IntArray
+    best: IntArray
+    high: IntArray
+
+
+@dataclass(frozen=True)
+class Design:
+    """All that the model and the scores need to know of an assessment.
+
+    Attributes
+    ----------
+    actors
+        Ids of the organizations in file order, then ``other``.
+    rankable
+        Which organizations may be ranked (length: organizations).
+    categories, kinds
+        Labels of the scoring categories; those of them that some incident is of, in the same order.
+    regions, periods, channels
+        Labels; only what occurs.
+    forgeable, candidates
+        By channel: a rival can forge what it says; it names a set.
+    other_is_named
+        Some evidence names ``other``.
+    days
+        Length of each period, days.
+    incident_group, incident_id
+        Group of each incident, and its id.
+    """
+
+    actors: tuple[str, ...]
+    rankable: npt.NDArray[np.bool_]
+    categories: tuple[str, ...]
+    kinds: tuple[str, ...]
+    regions: tuple[str, ...]
+    periods: tuple[str, ...]
+    channels: tuple[str, ...]
+    forgeable: npt.NDArray[np.bool_]
+    candidates: npt.NDArray[np.bool_]
+    accuracy: FloatArray
+    staging: FloatArray
+    other_is_named: bool
+    days: FloatArray
+    factors: Factors
+    patterns: Patterns
+    groups: Groups
+    profiles: Profiles
+    incident_id: npt.NDArray[np.object_]
+    incident_group: IntArray
+
+    @property
+    def organizations(self) -> tuple[str, ...]:
+        """Ids of the organizations: the actors without ``other``."""
+        return self.actors[:-1]
+
+    @property
+    def n_incidents(self) -> int:
+        """Number of incidents in baseline and window."""
+        return len(self.incident_id)
+
+    @property
+    def engages(self) -> bool:
+        """Whether some piece of evidence names two candidates or more."""
+        return bool((np.diff(self.factors.set_start) > 1).any())
+
+    @property
+    def stages(self) -> bool:
+        """Whether a false flag could show: a forgeable channel speaks, or an adjudication settles one."""
+        return bool(self.forgeable.any() or (self.patterns.staged != UNKNOWN).any())
+
+
+def build_design(assessment: Assessment) -> Design:
+    """Turn an assessment into cells, patterns, groups and profiles.
+
+    Raises
+    ------
+    InputError
+        If no incident lies in the window, or ``other`` stands in a candidate set.
+    """
+    methodology = assessment.methodology
+    incidents = assessment.incidents
+    window = methodology.window
+    if window is None or not (incidents["period"] == WINDOW).any():
+        raise InputError([Fault("incidents", "at least one incident with a harm that counts must lie in the window")])
+    actors = (*assessment.organizations["organization_id"].tolist(), OTHER)
+    periods = tuple(p for p in PERIODS if p == WINDOW or window.baseline_start is not None)
+    days = {WINDOW: (window.end - window.start).days + 1.0}
+    if window.baseline_start is not None:
+        days[BASELINE] = float((window.start - window.baseline_start).days)
+
+    index = pd.Index(incidents["incident_id"])
+    harms = _harms(assessment, index)
+    kind_codes, kinds = _kinds(harms, len(index), methodology.category_labels)
+    region_codes, regions = pd.factorize(incidents["region"], sort=True)
+    period_codes = np.asarray(pd.Index(periods).get_indexer(incidents["period"]), dtype=np.int64)
+    settled = _settled(assessment, index, actors)
+
+    evidence = assessment.evidence
+    channels = tuple(c for c in methodology.channels if (evidence["channel"] == c).any())
+    forgeable = np.array([methodology.channels[c].forgeable for c in channels], dtype=bool)
+    pieces = _pieces(assessment, index, actors, channels, region_codes)
+    factors = _factors(pieces, len(channels))
+    pattern_codes, patterns = _patterns(pieces, factors, forgeable, period_codes, settled)
+
+    group_codes, groups = _unique_rows(kind_codes, region_codes, period_codes, pattern_codes)
+    return Design(
+        actors=actors,
+        rankable=assessment.organizations["rankable"].to_numpy(dtype=bool),
+        categories=tuple(methodology.category_labels),
+        kinds=kinds,
+        regions=tuple(str(r) for r in regions),
+        periods=periods,
+        channels=channels,
+        forgeable=forgeable,
+        candidates=np.array([methodology.channels[c].candidates for c in channels], dtype=bool),
+        accuracy=np.array([methodology.channels[c].accuracy for c in channels], dtype=float).reshape(-1, 2),
+        staging=np.array([getattr(methodology.false_flag, p) for p in periods], dtype=float),
+        other_is_named=bool((pieces.actor == len(actors) - 1).any()),
+        days=np.array([days[p] for p in periods]),
+        factors=factors,
+        patterns=patterns,
+        groups=Groups(*groups.T, n=np.bincount(group_codes, minlength=len(groups)).astype(np.int64)),
+        profiles=_profiles(harms, group_codes),
+        incident_id=incidents["incident_id"].to_numpy(dtype=object),
+        incident_group=group_codes,
+    )
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """Pieces of evidence: incident, channel, and an actor or a set (the other one ``UNKNOWN``)."""
+
+    incident: IntArray
+    channel: IntArray
+    actor: IntArray
+    set: IntArray
+    set_start: IntArray
+    set_member: IntArray
+    set_region: IntArray
+
+
+@dataclass(frozen=True)
+class _Harms:
+    incident: IntArray
+    category: IntArray
+    low: IntArray
+    best: IntArray
+    high: IntArray
+
+
+def _codes(values: pd.Series, labels: tuple[str, ...]) -> IntArray:
+    return np.asarray(pd.Index(labels).get_indexer(values), dtype=np.int64)
+
+
+def _ints(values: npt.ArrayLike) -> IntArray:
+    return np.ascontiguousarray(values, dtype=np.int64)
+
+
+def _harms(assessment: Assessment, index: pd.Index) -> _Harms:
+    table = assessment.harms
+    incident = _ints(index.get_indexer(table["incident_id"]))
+    category = _codes(table["category"], tuple(assessment.methodology.category_labels))
+    order = np.lexsort((category, incident))
+    columns = [_ints(table[c])[order] for c in ("low", "best", "high")]
+    return _Harms(incident[order], category[order], *columns)
+
+
+def _kinds(harms: _Harms, n_incidents: int, labels: tuple[str, ...]) -> tuple[IntArray, tuple[str, ...]]:
+    """Kind of each incident: the first of its categories in the order of the methodology."""
+    first = np.full(n_incidents, len(labels), dtype=np.int64)
+    np.minimum.at(first, harms.incident, harms.category)
+    present, codes = np.unique(first, return_inverse=True)
+    return _ints(codes), tuple(labels[i] for i in present)
+
+
+def _settled(assessment: Assessment, index: pd.Index, actors: tuple[str, ...]) -> IntArray:
+    """What adjudications settled, (incident, 3): perpetrator, staged, framed; ``UNKNOWN`` elsewhere."""
+    settled = np.full((len(index), 3), UNKNOWN, dtype=np.int64)
+    table = assessment.adjudications
+    if len(table):
+        rows = index.get_indexer(table["incident_id"])
+        settled[rows, 0] = _codes(table["organization_id"], actors)
+        flag = table["false_flag"].astype("object")
+        settled[rows, 1] = np.where(flag.isna(), UNKNOWN, flag.eq(True).astype(np.int64))
+        framed = _codes(table["framed_id"].fillna(""), actors)
+        settled[rows, 2] = framed
+        settled[rows, 1] = np.where(framed != UNKNOWN, 1, settled[rows, 1])
+    return settled
+
+
+def _mix(values: npt.ArrayLike, salt: int) -> npt.NDArray[np.uint64]:
+    """Scatter integers over 64 bits (SplitMix64), so that sums of them identify multisets."""
+    x = np.asarray(values).astype(np.uint64) + np.uint64(salt * 0x9E3779B97F4A7C15 % 2**64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
+    return np.asarray(x ^ (x >> np.uint64(31)), dtype=np.uint64)
+
+
+def _multiset_keys(owner: IntArray, item: IntArray, n_owners: int) -> tuple[npt.NDArray[np.uint64], ...]:
+    """Two 64-bit keys for the multiset of items of each owner, whatever their order."""
+    keys = []
+    for salt in (1, 2):
+        key = np.zeros(n_owners, dtype=np.uint64)
+        np.add.at(key, owner, _mix(item, salt))
+        keys.append(key)
+    return tuple(keys)
+
+
+def _unique_rows(*columns: npt.NDArray[np.int64] | npt.NDArray[np.uint64]) -> tuple[IntArray, IntArray]:
+    """Codes of the distinct rows over several columns, in order of appearance, and those rows."""
+    if len(columns[0]) == 0:
+        return np.empty(0, dtype=np.int64), np.empty((0, len(columns)), dtype=np.int64)
+    frame = pd.DataFrame(dict(enumerate(columns)))
+    codes = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy()
+    _, first = np.unique(codes, return_index=True)
+    return _ints(codes), _ints(np.column_stack([np.asarray(c)[first].astype(np.int64) for c in columns]))
+
+
+def _starts(codes: IntArray, n: int) -> IntArray:
+    return np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=n))]).astype(np.int64)
+
+
+def _pieces(
+    assessment: Assessment, index: pd.Index, actors: tuple[str, ...], channels: tuple[str, ...], region: npt.ArrayLike
+) -> _Pieces:
+    table = assessment.evidence
+    piece, _ = pd.factorize(table["piece"])
+    rows = pd.DataFrame(
+        {
+            "piece": piece,
+            "incident": index.get_indexer(table["incident_id"]),
+            "channel": _codes(table["channel"], channels),
+            "actor": _codes(table["organization_id"], actors),
+        }
+    ).sort_values(["piece", "actor"], kind="stable")
+    head = rows.drop_duplicates("piece")
+    size = rows.groupby("piece").size().to_numpy()
+    incident, channel = _ints(head["incident"]), _ints(head["channel"])
+    several = np.array([assessment.methodology.channels[c].candidates for c in channels], dtype=bool)
+    is_set = several[channel] if len(channel) else np.empty(0, dtype=bool)
+
+    in_set = is_set[rows["piece"].to_numpy()] if len(rows) else np.empty(0, dtype=bool)
+    if (rows["actor"][in_set] == len(actors) - 1).any():
+        rule = f"`{OTHER}` cannot be one of a set of candidates; name it in a channel without candidates"
+        raise InputError([Fault("evidence", rule, column="organization_id", value=OTHER)])
+    where = np.where(size > 1, np.asarray(region)[incident], UNKNOWN) if len(size) else np.empty(0, dtype=np.int64)
+    keys = _multiset_keys(_ints(rows["piece"]), _ints(rows["actor"]), len(head))
+    set_codes, _ = _unique_rows(*(key[is_set] for key in keys), _ints(channel[is_set]), _ints(where[is_set]))
+    of_piece = np.full(len(head), UNKNOWN, dtype=np.int64)
+    of_piece[is_set] = set_codes
+    _, example = np.unique(set_codes, return_index=True)
+    chosen = np.flatnonzero(is_set)[example]
+    members = [rows["actor"].to_numpy()[s:e] for s, e in _spans(size, chosen)]
+    return _Pieces(
+        incident=incident,
+        channel=channel,
+        actor=np.where(is_set, UNKNOWN, _ints(head["actor"])),
+        set=of_piece,
+        set_start=_ints(np.concatenate([[0], np.cumsum([len(m) for m in members])])),
+        set_member=_ints(np.concatenate(members)) if members else np.empty(0, dtype=np.int64),
+        set_region=_ints(where[chosen]),
+    )
+
+
+def _spans(size: npt.NDArray[np.int64], chosen: npt.NDArray[np.intp]) -> list[tuple[int, int]]:
+    end = np.cumsum(size)
+    return [(int(end[i] - size[i]), int(end[i])) for i in chosen]
+
+
+def _factors(pieces: _Pieces, n_channels: int) -> Factors:
+    channels = np.arange(n_channels)
+    named = np.unique(np.column_stack([pieces.channel, pieces.actor])[pieces.actor != UNKNOWN], axis=0)
+    n_sets = len(pieces.set_region)
+    set_channel = np.zeros(n_sets, dtype=np.int64)
+    is_set = pieces.set != UNKNOWN
+    set_channel[pieces.set[is_set]] = pieces.channel[is_set]
+    sizes = (n_channels, n_channels, len(named), n_sets)
+    return Factors(
+        kind=np.repeat(np.array([SILENT, SPEAKS, NAMES, SET], dtype=np.int64), sizes),
+        channel=_ints(np.concatenate([channels, channels, named[:, 0], set_channel])),
+        argument=_ints(np.concatenate([channels, channels, named[:, 1], np.arange(n_sets)])),
+        set_start=pieces.set_start,
+        set_member=pieces.set_member,
+        set_region=pieces.set_region,
+    )
+
+
+def _patterns(
+    pieces: _Pieces,
+    factors: Factors,
+    forgeable: npt.NDArray[np.bool_],
+    period: IntArray,
+    settled: IntArray,
+) -> tuple[IntArray, Patterns]:
+    """Distinct evidence patterns; and the pattern of each incident."""
+    n_channels, n_incidents = len(forgeable), len(period)
+    is_set = pieces.set != UNKNOWN
+    factor = np.empty(len(pieces.incident), dtype=np.int64)
+    n_named = int((factors.kind == NAMES).sum())
+    factor[is_set] = 2 * n_channels + n_named + pieces.set[is_set]
+    named = pd.MultiIndex.from_arrays([factors.channel[factors.kind == NAMES], factors.argument[factors.kind == NAMES]])
+    wanted = pd.MultiIndex.from_arrays([pieces.channel[~is_set], pieces.actor[~is_set]])
+    factor[~is_set] = 2 * n_channels + named.get_indexer(wanted)
+
+    keys = _multiset_keys(pieces.incident, factor, n_incidents)
+    codes, rows = _unique_rows(*keys, period, *settled.T)
+    _, example = np.unique(codes, return_index=True)
+    n_patterns = len(example)
+    pattern_of = np.full(n_incidents, UNKNOWN, dtype=np.int64)
+    pattern_of[example] = np.arange(n_patterns)
+
+    piece_pattern = pattern_of[pieces.incident]
+    kept = piece_pattern != UNKNOWN
+    speaks = np.zeros((n_patterns, n_channels), dtype=bool)
+    speaks[piece_pattern[kept], pieces.channel[kept]] = True
+    grid = np.indices(speaks.shape)
+    entry_pattern = np.concatenate([grid[0].ravel(), piece_pattern[kept]])
+    entry_factor = np.concatenate([(grid[1] + n_channels * speaks).ravel(), factor[kept]])
+    order = np.lexsort((entry_factor, entry_pattern))
+    entry_pattern, entry_factor = _ints(entry_pattern[order]), _ints(entry_factor[order])
+    can_forge = forgeable[factors.channel[entry_factor]] if n_channels else np.empty(0, dtype=bool)
+    return codes, Patterns(
+        firm_start=_starts(entry_pattern[~can_forge], n_patterns),
+        firm=entry_factor[~can_forge],
+        forged_start=_starts(entry_pattern[can_forge], n_patterns),
+        forged=entry_factor[can_forge],
+        period=_ints(rows[:, 2]),
+        perpetrator=_ints(rows[:, 3]),
+        staged=_ints(rows[:, 4]),
+        framed=_ints(rows[:, 5]),
+    )
+
+
+def _profiles(harms: _Harms, group: IntArray) -> Profiles:
+    """Distinct pairs of a group and a set of harms; incidents without harms have none."""
+    harm_codes, harm_rows = _unique_rows(harms.category, harms.low, harms.best, harms.high)
+    keys = _multiset_keys(harms.incident, harm_codes, len(group))
+    codes, rows = _unique_rows(*keys, group)
+    _, example = np.unique(codes, return_index=True)
+    profile_of = np.full(len(group), UNKNOWN, dtype=np.int64)
+    profile_of[example] = np.arange(len(example))
+    owner = profile_of[harms.incident]
+    kept = owner != UNKNOWN
+    order = np.argsort(owner[kept], kind="stable")
+    chosen = harm_rows[harm_codes[kept][order]]
+    return Profiles(
+        group=_ints(rows[:, 2]),
+        n=np.bincount(codes, minlength=len(example)).astype(np.int64),
+        start=_starts(owner[kept][order], len(example)),
+        category=_ints(chosen[:, 0]),
+        low=_ints(chosen[:, 1]),
+        best=_ints(chosen[:, 2]),
+        high=_ints(chosen[:, 3]),
+    )

@@ -1,0 +1,141 @@
+"""Whether the draws can be used, and what the data said about each parameter.
+
+Convergence follows Vehtari et al. (2021), "Rank-normalization, folding, and localization: an improved R-hat". The
+identification table compares each parameter's spread before and after the data: what has not contracted is assumed,
+not learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from violencescore.methodology import Sampling
+from violencescore.names import ORGANIZATION
+from violencescore.sampling import Draws
+
+FloatArray = npt.NDArray[np.float64]
+
+REPORTED = ("accuracy", "false_flag", "reach", "notoriety")
+"""Quantities of the identification table."""
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """Convergence of a fit, and what was identified.
+
+    Attributes
+    ----------
+    converged
+        All of: R-hat of every parameter and score at most ``max_rhat`` of the methodology, effective sample sizes of
+        the scores at least ``min_ess``, and no more divergences than allowed.
+    max_rhat
+        Largest rank-normalized R-hat over all parameters and scores.
+    min_ess
+        Least bulk effective sample size over the scores of the rankable organizations.
+    reasons
+        What failed, in words; empty when converged.
+    identification
+        Rows of parameter, prior_mean, prior_sd, posterior_mean, posterior_sd, contraction (1 - variance ratio).
+    """
+
+    converged: bool
+    max_rhat: float
+    min_ess: float
+    divergences: int
+    n_draws: int
+    reasons: tuple[str, ...]
+    identification: tuple[Mapping[str, Any], ...]
+
+    def to_json_dict(self, seconds: Mapping[str, float]) -> dict[str, Any]:
+        """Return the content of ``diagnostics.json``."""
+        return {**asdict(self), "seconds": dict(seconds)}
+
+
+def diagnose(
+    draws: Draws, scores: xr.DataArray, posterior: xr.Dataset, prior: xr.Dataset, sampling: Sampling
+) -> Diagnostics:
+    """Judge the draws by the limits of the methodology.
+
+    Parameters
+    ----------
+    scores
+        Draws of the scores (chain, draw, organization).
+    posterior, prior
+        Named quantities on the same scales (see ``model.quantities``).
+    """
+    from arviz_stats import ess, rhat
+
+    varying = scores.isel({ORGANIZATION: np.flatnonzero(np.asarray(scores.std(("chain", "draw")) > 0))})
+    both = xr.Dataset({"parameter": (("chain", "draw", "index"), draws.vectors), "score": varying})
+    if draws.vectors.shape[0] < 2:
+        both = _halves(both)
+    worst = max(float(v.max()) for v in rhat(both).data_vars.values() if v.size)
+    score_ess = ess(both[["score"]], method="bulk")["score"] if varying.size else None
+    min_ess = float(score_ess.min()) if score_ess is not None and score_ess.size else float("nan")
+    divergences = int(draws.divergent.sum())
+    reasons = _failures(worst, min_ess, divergences, sampling)
+    return Diagnostics(
+        converged=not reasons,
+        max_rhat=worst,
+        min_ess=min_ess if np.isfinite(min_ess) else 0.0,
+        divergences=divergences,
+        n_draws=int(draws.divergent.size),
+        reasons=reasons,
+        identification=identification(posterior, prior),
+    )
+
+
+def _halves(draws: xr.Dataset) -> xr.Dataset:
+    """Make two chains of one, so that R-hat compares its halves."""
+    half = draws.sizes["draw"] // 2
+    parts = [draws.isel(draw=slice(i * half, (i + 1) * half)).drop_vars("draw", errors="ignore") for i in range(2)]
+    return xr.concat([p.isel(chain=0, drop=True) for p in parts], dim="chain")
+
+
+def _failures(worst: float, min_ess: float, divergences: int, sampling: Sampling) -> tuple[str, ...]:
+    found = []
+    if not worst <= sampling.max_rhat:
+        found.append(f"the chains disagree: the largest R-hat is {worst:.3f}, and {sampling.max_rhat:g} is allowed")
+    if np.isfinite(min_ess) and min_ess < sampling.min_ess:
+        found.append(
+            f"too few independent draws: the least effective sample size of a score is {min_ess:.0f}, and "
+            f"{sampling.min_ess:g} are required"
+        )
+    if divergences > sampling.max_divergences:
+        found.append(
+            f"the sampler could not follow the posterior everywhere: {divergences} divergent transitions, and "
+            f"{sampling.max_divergences} are allowed"
+        )
+    return tuple(found)
+
+
+def identification(posterior: xr.Dataset, prior: xr.Dataset) -> tuple[Mapping[str, Any], ...]:
+    """Compare prior and posterior spread of the parameters that a verdict depends on."""
+    rows = []
+    for name in REPORTED:
+        if name not in posterior:
+            continue
+        sample = ("chain", "draw")
+        parts = [f(d[name]) for d in (prior, posterior) for f in (lambda x: x.mean(sample), lambda x: x.std(sample))]
+        for index in np.ndindex(parts[0].shape):
+            prior_mean, prior_sd, mean, sd = (float(p.values[index]) for p in parts)
+            if prior_sd == 0.0:
+                continue
+            labels = [str(parts[0][dim].values[i]) for dim, i in zip(parts[0].dims, index, strict=True)]
+            rows.append(
+                {
+                    "parameter": f"{name}[{', '.join(labels)}]",
+                    "prior_mean": prior_mean,
+                    "prior_sd": prior_sd,
+                    "posterior_mean": mean,
+                    "posterior_sd": sd,
+                    "contraction": 1.0 - (sd / prior_sd) ** 2,
+                }
+            )
+    return tuple(rows)

@@ -1,0 +1,198 @@
+"""Assessment to posterior: the whole chain from design to scores, with more draws where the verdict needs them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from violencescore.assessment import Assessment
+from violencescore.attribution import Attribution, attribute_draws
+from violencescore.decision import Decision, needs_more_draws
+from violencescore.design import Design, build_design
+from violencescore.diagnostics import Diagnostics, diagnose
+from violencescore.methodology import Sampling
+from violencescore.model.kernel import Kernel, build_kernel
+from violencescore.model.quantities import quantities, sample_prior
+from violencescore.names import BASELINE, CATEGORY, ORGANIZATION, WINDOW
+from violencescore.revenue import sample_revenue
+from violencescore.sampling import (
+    Draws,
+    Progress,
+    compile_kernel,
+    extend_draws,
+    no_progress,
+    sample_posterior,
+)
+from violencescore.scores import panel_weight_array, score_draws
+from violencescore.verdict import decide_posterior
+
+N_PRIOR_DRAWS = 4000
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted assessment.
+
+    Attributes
+    ----------
+    posterior
+        Groups ``posterior`` (named quantities), ``harms``, ``revenue`` and ``weights`` where there are any,
+        ``sample_stats``.
+    decision
+        The verdict under the methodology.
+    attribution
+        Who probably did each group of incidents.
+    seconds
+        Where the time went: compile, sample, scores.
+    """
+
+    assessment: Assessment
+    design: Design
+    posterior: xr.DataTree
+    attribution: Attribution
+    diagnostics: Diagnostics
+    decision: Decision
+    seed: int
+    seconds: Mapping[str, float]
+
+
+def fit(
+    assessment: Assessment,
+    seed: int | None = None,
+    *,
+    draws: int | None = None,
+    tune: int | None = None,
+    chains: int | None = None,
+    progress: Progress = no_progress,
+) -> xr.DataTree:
+    """Sample the posterior of an assessment.
+
+    Parameters
+    ----------
+    assessment
+        Validated tables and methodology.
+    seed, draws, tune, chains
+        In place of what the methodology says under ``[sampling]``.
+    progress
+        Called with the stage, how much is done and how much there is.
+
+    Returns
+    -------
+    xarray.DataTree
+        See ``Fit.posterior``; ``score_draws``, ``rank_table`` and ``decide`` take it from there.
+    """
+    return fit_assessment(assessment, seed, draws=draws, tune=tune, chains=chains, progress=progress).posterior
+
+
+def fit_assessment(
+    assessment: Assessment,
+    seed: int | None = None,
+    *,
+    draws: int | None = None,
+    tune: int | None = None,
+    chains: int | None = None,
+    progress: Progress = no_progress,
+) -> Fit:
+    """Fit an assessment and keep all that a run folder needs; parameters as for ``fit``."""
+    methodology = assessment.methodology
+    given = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
+    sampling = methodology.sampling.model_copy(update={k: v for k, v in given.items() if v is not None})
+    design = build_design(assessment)
+    kernel = build_kernel(design, methodology.priors)
+    progress("compiling", 0, 1)
+    seconds = {"compile": compile_kernel(kernel, design), "sample": 0.0, "scores": 0.0}
+    progress("compiling", 1, 1)
+    sample_seed, score_seed, revenue_seed, prior_seed = (
+        int(s) for s in np.random.SeedSequence(sampling.seed).generate_state(4, dtype=np.uint64) >> np.uint64(1)
+    )
+    prior_vectors = sample_prior(
+        kernel, design, methodology.priors, N_PRIOR_DRAWS, np.random.default_rng(prior_seed)
+    )
+    prior = quantities(kernel, design, prior_vectors)
+
+    sampled: Draws | None = None
+    for extension in range(sampling.max_extensions + 1):
+        start = time.perf_counter()
+        more = sample_posterior(kernel, design, sampling, sample_seed + extension, progress)
+        sampled = more if sampled is None else extend_draws(sampled, more)
+        seconds["sample"] += time.perf_counter() - start
+        start = time.perf_counter()
+        attribution = attribute_draws(kernel, design, sampled.vectors, score_seed, progress)
+        posterior = build_posterior(
+            assessment, design, kernel, sampled, attribution, np.random.default_rng(revenue_seed)
+        )
+        scores = score_draws(posterior, methodology)
+        diagnostics = diagnose(sampled, scores, posterior["posterior"].to_dataset(), prior, sampling)
+        decision = decide_posterior(posterior, methodology, diagnostics.to_json_dict({}))
+        seconds["scores"] += time.perf_counter() - start
+        if not _is_extended(diagnostics, decision, sampling):
+            break
+    return Fit(assessment, design, posterior, attribution, diagnostics, decision, sampling.seed, seconds)
+
+
+def _is_extended(diagnostics: Diagnostics, decision: Decision, sampling: Sampling) -> bool:
+    """Whether more draws could help: too few for the limits, or too close to the line for their error."""
+    short = diagnostics.max_rhat > sampling.max_rhat or 0 < diagnostics.min_ess < sampling.min_ess
+    return short or needs_more_draws(decision)
+
+
+def build_posterior(
+    assessment: Assessment,
+    design: Design,
+    kernel: Kernel,
+    draws: Draws,
+    attribution: Attribution,
+    rng: np.random.Generator,
+) -> xr.DataTree:
+    """Put draws of parameters, harms, revenue and the panel's weights into one tree."""
+    table = assessment.organizations
+    names = dict(zip(table["organization_id"], table["name"], strict=True))
+    groups = {
+        "posterior": quantities(kernel, design, draws.vectors),
+        "sample_stats": xr.Dataset(
+            {"diverging": (("chain", "draw"), draws.divergent), "n_steps": (("chain", "draw"), draws.steps)}
+        ),
+        "harms": _harms(design, attribution, names),
+    }
+    ranked = [o for o, r in zip(design.organizations, design.rankable, strict=True) if r]
+    shape = draws.vectors.shape[:2]
+    revenue = {
+        kind: (("chain", "draw", ORGANIZATION), sample_revenue(rows, ranked, assessment.methodology.revenue, shape, rng))
+        for kind, rows in assessment.revenue.groupby("kind")
+    }
+    if revenue:
+        groups["revenue"] = xr.Dataset(revenue, coords={ORGANIZATION: ranked})
+    panel = panel_weight_array(assessment.panel_weights, assessment.methodology)
+    if panel is not None:
+        groups["weights"] = xr.Dataset({"panel_weight": panel})
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs["names"] = json.dumps({o: names[o] for o in ranked}, ensure_ascii=False)
+    for period, days in zip(design.periods, design.days, strict=True):
+        tree.attrs[f"days_{period}"] = float(days)
+    return tree
+
+
+def _harms(design: Design, attribution: Attribution, names: Mapping[str, str]) -> xr.Dataset:
+    """Harm draws of the rankable organizations, and of everybody else together."""
+    ranked = np.flatnonzero(design.rankable)
+    rest = np.setdiff1d(np.arange(len(design.actors)), ranked)
+    ids = [design.organizations[i] for i in ranked]
+    dims, other_dims = ("chain", "draw", ORGANIZATION, CATEGORY), ("chain", "draw", CATEGORY)
+    realized = attribution.realized.astype(np.int64)
+    window = realized[:, :, design.periods.index(WINDOW)]
+    data = {
+        "harm_realized": (dims, window[:, :, ranked]),
+        "harm_rate": (dims, attribution.expected[:, :, ranked]),
+        "harm_other": (other_dims, window[:, :, rest].sum(axis=2)),
+    }
+    if BASELINE in design.periods:
+        before = realized[:, :, design.periods.index(BASELINE)]
+        data["harm_baseline"] = (dims, before[:, :, ranked])
+        data["harm_other_baseline"] = (other_dims, before[:, :, rest].sum(axis=2))
+    coords = {ORGANIZATION: ids, CATEGORY: list(design.categories), "name": (ORGANIZATION, [names[i] for i in ids])}
+    return xr.Dataset(data, coords=coords)

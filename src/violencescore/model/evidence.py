@@ -1,0 +1,355 @@
+"""What channels say, given who did it: the probability of each factor by actor; with gradients.
+
+A factor is one thing that a channel can be seen to do (see ``design.Factors``). Its probability depends on the
+actor alone, so that all exponentials of the evidence live here, on a table of factors by actors, and none on
+patterns or incidents (METHOD sections 3 and 4).
+"""
+
+from __future__ import annotations
+
+from math import exp
+
+import numpy as np
+from numba import njit
+
+from violencescore.model import layout as lay
+from violencescore.model.types import Array, Index
+from violencescore.model.violence import learned_scale
+from violencescore.model.zerosum import OPTIONS, zero_sum, zero_sum_gradient
+
+SILENT, SPEAKS, NAMES = 0, 1, 2
+
+
+@njit(**OPTIONS)
+def logistic(x: float) -> float:
+    """Return the probability whose logit is ``x``."""
+    return 1.0 / (1.0 + exp(-x))
+
+
+@njit(**OPTIONS)
+def softmax(logits: Array) -> None:
+    """Turn logits into probabilities, in place."""
+    top = logits.max()
+    total = 0.0
+    for i in range(logits.size):
+        logits[i] = exp(logits[i] - top)
+        total += logits[i]
+    for i in range(logits.size):
+        logits[i] /= total
+
+
+@njit(**OPTIONS)
+def softmax_gradient(probability: Array, grad_log: Array, grad_logit: Array) -> None:
+    """Add to ``grad_logit`` what the gradient of the log probabilities implies."""
+    total = grad_log.sum()
+    for i in range(probability.size):
+        grad_logit[i] += grad_log[i] - total * probability[i]
+
+
+@njit(**OPTIONS)
+def channels(
+    vector: Array, offset: Index, sizes: Index, prior: Array, chance: float
+) -> tuple[Array, Array, Array, Array]:
+    """Return reach (channel, actor), its deviations, accuracy (channel) and notoriety (channel, actor).
+
+    ``reach[h, k]`` is the probability that channel ``h`` speaks when ``k`` did it; when it names a wrong one it is
+    ``m`` in proportion to ``notoriety[h, m]``. Notoriety of ``other`` is zero unless some evidence names it.
+    """
+    n_actors, n_channels = sizes[0], sizes[4]
+    n_org = n_actors - 1
+    reach = np.empty((n_channels, n_actors))
+    deviation = np.zeros((n_channels, n_actors))
+    accuracy = np.empty(n_channels)
+    notoriety = np.zeros((n_channels, n_actors))
+    named = offset[lay.NOTORIETY + 1] > offset[lay.NOTORIETY]
+    other_named = offset[lay.NOTORIETY_OTHER + 1] > offset[lay.NOTORIETY_OTHER]
+    for h in range(n_channels):
+        start = offset[lay.REACH_DEVIATION] + h * (n_actors - 1)
+        zero_sum(vector[start : start + n_actors - 1], deviation[h])
+        scale = learned_scale(vector, offset[lay.REACH_SCALE] + h, prior[lay.P_REACH], prior[lay.P_SPREAD])
+        location = prior[lay.P_REACH_MEAN] + prior[lay.P_REACH_LOCATION] * vector[offset[lay.REACH] + h]
+        for k in range(n_actors):
+            reach[h, k] = logistic(location + scale * deviation[h, k])
+        accuracy[h] = chance + (1.0 - chance) * logistic(vector[offset[lay.ACCURACY] + h])
+        if named:
+            start = offset[lay.NOTORIETY] + h * (n_org - 1)
+            zero_sum(vector[start : start + n_org - 1], notoriety[h, :n_org])
+            for m in range(n_org):
+                notoriety[h, m] *= prior[lay.P_NOTORIETY]
+        if other_named:
+            notoriety[h, n_org] = prior[lay.P_NOTORIETY] * vector[offset[lay.NOTORIETY_OTHER] + h]
+            softmax(notoriety[h])
+        else:
+            softmax(notoriety[h, :n_org])
+    return reach, deviation, accuracy, notoriety
+
+
+@njit(**OPTIONS)
+def engagement(vector: Array, offset: Index, sizes: Index, prior: Array) -> tuple[Array, Array]:
+    """Return weights (organization, organization, region) of who is met by whom where; and log presence as opponent.
+
+    Rivalry is mutual: the effect of a pair is the same both ways. So, from candidate sets alone, how much of the
+    violence between two organizations is whose stays as unknown as it is (METHOD section 6, trap 1).
+    """
+    n_org, n_regions = sizes[0] - 1, sizes[2]
+    weight = np.zeros((n_org, n_org, n_regions))
+    opponent = np.zeros((n_regions, n_org))
+    scale = prior[lay.P_ENGAGEMENT]
+    for r in range(n_regions):
+        start = offset[lay.OPPONENT] + r * (n_org - 1)
+        zero_sum(vector[start : start + n_org - 1], opponent[r])
+    pair = offset[lay.RIVALRY]
+    for k in range(n_org):
+        for m in range(k + 1, n_org):
+            rivalry = scale * vector[pair]
+            for r in range(n_regions):
+                weight[k, m, r] = exp(rivalry + scale * opponent[r, m])
+                weight[m, k, r] = exp(rivalry + scale * opponent[r, k])
+            pair += 1
+    return weight, opponent
+
+
+@njit(**OPTIONS)
+def elementary(weight: Array, n: int, sums: Array) -> float:
+    """Return the elementary symmetric polynomial of degree ``n`` of the weights; ``sums`` keeps its steps."""
+    sums[0, :] = 0.0
+    sums[0, 0] = 1.0
+    for i in range(weight.size):
+        sums[i + 1, 0] = 1.0
+        for d in range(1, n + 1):
+            sums[i + 1, d] = sums[i, d] + weight[i] * sums[i, d - 1]
+    return sums[weight.size, n]
+
+
+@njit(**OPTIONS)
+def inclusion(weight: Array, n: int, sums: Array, out: Array) -> None:
+    """Inclusion probability of each item when ``n`` are drawn together in proportion to their weights' product."""
+    size = weight.size
+    grad = np.zeros(n + 1)
+    grad[n] = 1.0 / sums[size, n]
+    for i in range(size - 1, -1, -1):
+        slope = 0.0
+        for d in range(1, n + 1):
+            slope += grad[d] * sums[i, d - 1]
+        out[i] = slope * weight[i]
+        for d in range(1, n + 1):
+            grad[d - 1] += grad[d] * weight[i]
+
+
+@njit(**OPTIONS)
+def log_choose(n: int, k: int) -> float:
+    """Log binomial coefficient; very large where there is no way to choose."""
+    if k > n:
+        return 700.0
+    total = 0.0
+    for i in range(k):
+        total += np.log((n - i) / (i + 1.0))
+    return total
+
+
+@njit(**OPTIONS)
+def factor_table(
+    kind: Index,
+    channel: Index,
+    argument: Index,
+    set_start: Index,
+    set_member: Index,
+    set_region: Index,
+    reach: Array,
+    accuracy: Array,
+    notoriety: Array,
+    weight: Array,
+) -> Array:
+    """Probability of each factor by actor (factor, actor)."""
+    n_actors = reach.shape[1]
+    n_org = n_actors - 1
+    table = np.empty((kind.size, n_actors))
+    sums = np.empty((n_org + 1, n_org + 1))
+    for f in range(kind.size):
+        h, a = channel[f], argument[f]
+        if kind[f] == SILENT:
+            for k in range(n_actors):
+                table[f, k] = 1.0 - reach[h, k]
+        elif kind[f] == SPEAKS:
+            for k in range(n_actors):
+                table[f, k] = reach[h, k]
+        elif kind[f] == NAMES:
+            for k in range(n_actors):
+                if k == a:
+                    table[f, k] = accuracy[h]
+                elif k == n_org and notoriety[h, n_org] == 0.0:
+                    table[f, k] = notoriety[h, a]
+                else:
+                    table[f, k] = (1.0 - accuracy[h]) * notoriety[h, a] / (1.0 - notoriety[h, k])
+        else:
+            members = set_member[set_start[a] : set_start[a + 1]]
+            wrong = (1.0 - accuracy[h]) * exp(-log_choose(n_org - 1, members.size))
+            for k in range(n_org):
+                table[f, k] = wrong
+            table[f, n_org] = exp(-log_choose(n_org, members.size))
+            for k in members:
+                value = accuracy[h]
+                if members.size > 1:
+                    for m in members:
+                        if m != k:
+                            value *= weight[k, m, set_region[a]]
+                    value /= elementary(weight[k, :, set_region[a]], members.size - 1, sums)
+                table[f, k] = value
+    return table
+
+
+@njit(**OPTIONS)
+def evidence_gradient(
+    vector: Array,
+    offset: Index,
+    sizes: Index,
+    prior: Array,
+    chance: float,
+    kind: Index,
+    channel: Index,
+    argument: Index,
+    set_start: Index,
+    set_member: Index,
+    set_region: Index,
+    effects: tuple[Array, Array, Array, Array],
+    weight: Array,
+    grad_log_factor: Array,
+    grad: Array,
+) -> None:
+    """Add to ``grad`` what the gradient of the log factors implies."""
+    reach, deviation, accuracy, notoriety = effects
+    n_channels, n_actors = reach.shape
+    n_org, n_regions = n_actors - 1, sizes[2]
+    grad_reach = np.zeros((n_channels, n_actors))
+    grad_accuracy = np.zeros(n_channels)
+    grad_notoriety = np.zeros((n_channels, n_actors))
+    grad_weight = np.zeros(weight.shape)
+    sums = np.empty((n_org + 1, n_org + 1))
+    share = np.empty(n_org)
+    for f in range(kind.size):
+        h, a = channel[f], argument[f]
+        if kind[f] == SILENT:
+            for k in range(n_actors):
+                grad_reach[h, k] -= grad_log_factor[f, k] * reach[h, k]
+        elif kind[f] == SPEAKS:
+            for k in range(n_actors):
+                grad_reach[h, k] += grad_log_factor[f, k] * (1.0 - reach[h, k])
+        elif kind[f] == NAMES:
+            for k in range(n_actors):
+                g = grad_log_factor[f, k]
+                if k == a:
+                    grad_accuracy[h] += g / accuracy[h]
+                    continue
+                grad_notoriety[h, a] += g
+                if k != n_org or notoriety[h, n_org] > 0.0:
+                    grad_accuracy[h] -= g / (1.0 - accuracy[h])
+                    grad_notoriety[h, k] += g * notoriety[h, k] / (1.0 - notoriety[h, k])
+        else:
+            members = set_member[set_start[a] : set_start[a + 1]]
+            for k in range(n_org):
+                grad_accuracy[h] -= grad_log_factor[f, k] / (1.0 - accuracy[h])
+            for k in members:
+                g = grad_log_factor[f, k]
+                grad_accuracy[h] += g / (1.0 - accuracy[h]) + g / accuracy[h]
+                if members.size > 1:
+                    r = set_region[a]
+                    for m in members:
+                        if m != k:
+                            grad_weight[k, m, r] += g
+                    elementary(weight[k, :, r], members.size - 1, sums)
+                    inclusion(weight[k, :, r], members.size - 1, sums, share)
+                    for m in range(n_org):
+                        grad_weight[k, m, r] -= g * share[m]
+
+    named = offset[lay.NOTORIETY + 1] > offset[lay.NOTORIETY]
+    other_named = offset[lay.NOTORIETY_OTHER + 1] > offset[lay.NOTORIETY_OTHER]
+    logit = np.empty(n_actors)
+    for h in range(n_channels):
+        scale = learned_scale(vector, offset[lay.REACH_SCALE] + h, prior[lay.P_REACH], prior[lay.P_SPREAD])
+        grad[offset[lay.REACH] + h] += prior[lay.P_REACH_LOCATION] * grad_reach[h].sum()
+        grad[offset[lay.REACH_SCALE] + h] += prior[lay.P_SPREAD] * scale * (grad_reach[h] * deviation[h]).sum()
+        start = offset[lay.REACH_DEVIATION] + h * (n_actors - 1)
+        zero_sum_gradient(scale * grad_reach[h], grad[start : start + n_actors - 1])
+        inside = (accuracy[h] - chance) * (1.0 - accuracy[h]) / (1.0 - chance)
+        grad[offset[lay.ACCURACY] + h] += grad_accuracy[h] * inside
+        logit[:] = 0.0
+        if other_named:
+            softmax_gradient(notoriety[h], grad_notoriety[h], logit)
+            grad[offset[lay.NOTORIETY_OTHER] + h] += prior[lay.P_NOTORIETY] * logit[n_org]
+        else:
+            softmax_gradient(notoriety[h, :n_org], grad_notoriety[h, :n_org], logit[:n_org])
+        if named:
+            start = offset[lay.NOTORIETY] + h * (n_org - 1)
+            zero_sum_gradient(prior[lay.P_NOTORIETY] * logit[:n_org], grad[start : start + n_org - 1])
+
+    if offset[lay.RIVALRY + 1] > offset[lay.RIVALRY]:
+        scale = prior[lay.P_ENGAGEMENT]
+        grad_opponent = np.zeros((n_regions, n_org))
+        pair = offset[lay.RIVALRY]
+        for k in range(n_org):
+            for m in range(k + 1, n_org):
+                for r in range(n_regions):
+                    grad[pair] += scale * (grad_weight[k, m, r] + grad_weight[m, k, r])
+                    grad_opponent[r, m] += scale * grad_weight[k, m, r]
+                    grad_opponent[r, k] += scale * grad_weight[m, k, r]
+                pair += 1
+        for r in range(n_regions):
+            start = offset[lay.OPPONENT] + r * (n_org - 1)
+            zero_sum_gradient(grad_opponent[r], grad[start : start + n_org - 1])
+
+
+@njit(**OPTIONS)
+def staging(vector: Array, offset: Index, sizes: Index, prior: Array) -> tuple[Array, Array]:
+    """Return the staged share (period, actor) and the targets (actor, framed actor) of false flags."""
+    n_actors, n_periods = sizes[0], sizes[3]
+    share = np.zeros((n_periods, n_actors))
+    target = np.zeros((n_actors, n_actors))
+    if offset[lay.STAGING + 1] == offset[lay.STAGING]:
+        return share, target
+    memory = lay.STAGING_MEMORY if n_periods == 2 else 1.0
+    fresh = (1.0 - memory * memory) ** 0.5
+    for t in range(n_periods):
+        for k in range(n_actors):
+            own = memory * vector[offset[lay.STAGING_DEVIATION] + k]
+            if n_periods == 2:
+                own += fresh * vector[offset[lay.STAGING_SHIFT] + t * n_actors + k]
+            share[t, k] = logistic(vector[offset[lay.STAGING] + t] + prior[lay.P_FALSE_FLAG] * own)
+    logit = np.empty(n_actors - 1)
+    for k in range(n_actors):
+        start = offset[lay.TARGET] + k * (n_actors - 1)
+        for i in range(n_actors - 1):
+            logit[i] = prior[lay.P_TARGET] * vector[start + i]
+        softmax(logit)
+        for i in range(n_actors - 1):
+            target[k, i if i < k else i + 1] = logit[i]
+    return share, target
+
+
+@njit(**OPTIONS)
+def staging_gradient(
+    offset: Index,
+    sizes: Index,
+    prior: Array,
+    share: Array,
+    target: Array,
+    grad_share: Array,
+    grad_target: Array,
+    grad: Array,
+) -> None:
+    """Add to ``grad`` what the gradients of staged shares and targets imply."""
+    n_actors, n_periods = sizes[0], sizes[3]
+    memory = lay.STAGING_MEMORY if n_periods == 2 else 1.0
+    fresh = (1.0 - memory * memory) ** 0.5
+    for t in range(n_periods):
+        for k in range(n_actors):
+            g = grad_share[t, k] * share[t, k] * (1.0 - share[t, k])
+            grad[offset[lay.STAGING] + t] += g
+            grad[offset[lay.STAGING_DEVIATION] + k] += prior[lay.P_FALSE_FLAG] * memory * g
+            if n_periods == 2:
+                grad[offset[lay.STAGING_SHIFT] + t * n_actors + k] += prior[lay.P_FALSE_FLAG] * fresh * g
+    for k in range(n_actors):
+        start = offset[lay.TARGET] + k * (n_actors - 1)
+        mean = (grad_target[k] * target[k]).sum()
+        for i in range(n_actors - 1):
+            m = i if i < k else i + 1
+            grad[start + i] += prior[lay.P_TARGET] * target[k, m] * (grad_target[k, m] - mean)

@@ -1,0 +1,194 @@
+"""Where each parameter lives in the one unconstrained vector that is sampled.
+
+All scales and probabilities are functions of one real vector, so that the sampler sees a single variable and
+the kernel a single array. Most entries are standard normal a priori; the exceptions (organization levels,
+accuracies, staging rates) are said where they are used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from violencescore.design import Design
+from violencescore.methodology import Priors
+
+BLOCKS = (
+    "level",
+    "organization_scale",
+    "organization",
+    "other",
+    "shift_scale",
+    "shift",
+    "kind_scale",
+    "kind",
+    "region",
+    "presence_scale",
+    "presence",
+    "reach",
+    "reach_scale",
+    "reach_deviation",
+    "accuracy",
+    "notoriety",
+    "notoriety_other",
+    "staging",
+    "staging_deviation",
+    "staging_shift",
+    "target",
+    "rivalry",
+    "opponent",
+)
+"""Blocks of the parameter vector, in order; the kernel numbers them so."""
+
+(
+    LEVEL,
+    ORGANIZATION_SCALE,
+    ORGANIZATION_LEVEL,
+    OTHER_LEVEL,
+    SHIFT_SCALE,
+    SHIFT,
+    KIND_SCALE,
+    KIND,
+    REGION_SIZE,
+    PRESENCE_SCALE,
+    PRESENCE,
+    REACH,
+    REACH_SCALE,
+    REACH_DEVIATION,
+    ACCURACY,
+    NOTORIETY,
+    NOTORIETY_OTHER,
+    STAGING,
+    STAGING_DEVIATION,
+    STAGING_SHIFT,
+    TARGET,
+    RIVALRY,
+    OPPONENT,
+) = range(len(BLOCKS))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Sizes of the model, and the offset of each block.
+
+    Attributes
+    ----------
+    n_actors, n_kinds, n_regions, n_periods, n_channels
+        Sizes; actors are the organizations and ``other``.
+    offset
+        Block ``b`` is ``vector[offset[b]:offset[b + 1]]``.
+    """
+
+    n_actors: int
+    n_kinds: int
+    n_regions: int
+    n_periods: int
+    n_channels: int
+    offset: npt.NDArray[np.int64]
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return int(self.offset[-1])
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """The five sizes as an array, for the kernel."""
+        return np.array([self.n_actors, self.n_kinds, self.n_regions, self.n_periods, self.n_channels])
+
+    def block(self, vector: npt.NDArray[np.float64], block: int) -> npt.NDArray[np.float64]:
+        """Return the view of one block along the last axis."""
+        return vector[..., self.offset[block] : self.offset[block + 1]]
+
+
+def build_layout(design: Design) -> Layout:
+    """Lay out the parameters that this design needs, and no others."""
+    j, c, r, t = len(design.actors), len(design.kinds), len(design.regions), len(design.periods)
+    k, h = j - 1, len(design.channels)
+    names = any(not several for several in design.candidates)
+    stages, engages, moves = design.stages, design.engages, t == 2
+    n = {
+        "level": c * t,
+        "organization_scale": 1,
+        "organization": k - 1,
+        "other": 1,
+        "shift_scale": int(moves),
+        "shift": (j - 1) * moves,
+        "kind_scale": int(c > 1),
+        "kind": (j - 1) * (c - 1),
+        "region": r - 1,
+        "presence_scale": int(r > 1),
+        "presence": (j - 1) * (r - 1),
+        "reach": h,
+        "reach_scale": h,
+        "reach_deviation": h * (j - 1),
+        "accuracy": h,
+        "notoriety": h * (k - 1) * names,
+        "notoriety_other": h * design.other_is_named,
+        "staging": t * stages,
+        "staging_deviation": j * stages,
+        "staging_shift": j * t * stages * moves,
+        "target": j * (j - 1) * stages,
+        "rivalry": k * (k - 1) // 2 * engages,
+        "opponent": r * (k - 1) * engages,
+    }
+    sizes = [n[name] for name in BLOCKS]
+    return Layout(j, c, r, t, h, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
+
+
+LEVEL_SCALE = 3.0
+"""Prior sd of a kind's log level around the overall one: weak."""
+
+STAGING_MEMORY = 0.8
+"""Share of a perpetrator's inclination to stage that lasts over both periods (its square is a variance share)."""
+
+(
+    P_LEVEL_SHIFT,
+    P_LOG_RATE,
+    P_OTHER,
+    P_PERIOD,
+    P_KIND,
+    P_REGION,
+    P_PRESENCE,
+    P_REACH_MEAN,
+    P_REACH_LOCATION,
+    P_REACH,
+    P_NOTORIETY,
+    P_FALSE_FLAG,
+    P_TARGET,
+    P_ENGAGEMENT,
+    P_SPREAD,
+    P_MEAN_LEVEL,
+) = range(16)
+
+
+def prior_constants(design: Design, priors: Priors) -> npt.NDArray[np.float64]:
+    """Return the constants of the priors as the kernel numbers them.
+
+    The mean level is that at which all actors, kinds and days are alike: a weakly informative centre that uses
+    no more of the data than the number of incidents.
+    """
+    cells = len(design.kinds) * len(design.actors) * float(design.days.sum())
+    mean_level = np.log(max(design.n_incidents, 1) / cells)
+    return np.array(
+        [
+            priors.level_shift_scale,
+            priors.log_rate_scale,
+            priors.other_scale,
+            priors.period_scale,
+            priors.kind_scale,
+            priors.region_scale,
+            priors.presence_scale,
+            priors.reach_mean,
+            priors.reach_location_scale,
+            priors.reach_scale,
+            priors.notoriety_scale,
+            priors.false_flag_scale,
+            priors.target_scale,
+            priors.engagement_scale,
+            priors.scale_spread,
+            mean_level,
+        ]
+    )

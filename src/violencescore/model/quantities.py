@@ -1,0 +1,151 @@
+"""Named quantities of a parameter vector: rates, presence, reach, accuracy, notoriety, staging, targets.
+
+One function serves posterior and prior alike, so that both are on the same scale when they are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from numba import njit
+
+from violencescore.design import Design
+from violencescore.methodology import Priors
+from violencescore.model import layout as lay
+from violencescore.model.evidence import channels, staging
+from violencescore.model.kernel import Kernel
+from violencescore.model.layout import Layout
+from violencescore.model.types import Array, Index
+from violencescore.model.violence import learned_scale, organization_scale, violence
+from violencescore.model.zerosum import OPTIONS
+from violencescore.names import CHANNEL, PERIOD, REGION
+
+ACTOR = "actor"
+KIND = "kind"
+
+
+@njit(**OPTIONS)
+def unpack(
+    vectors: Array, offset: Index, sizes: Index, prior: Array, days: Array, chance: float, out: tuple[Array, ...]
+) -> None:
+    """Fill the arrays of ``out`` for each of the vectors (draw, parameter)."""
+    rate, presence, reach, accuracy, notoriety, share, target, scales = out
+    for d in range(vectors.shape[0]):
+        vector = vectors[d]
+        rates = violence(vector, offset, sizes, prior, days)
+        rate[d] = rates[0]
+        presence[d] = rates[1]
+        said = channels(vector, offset, sizes, prior, chance)
+        reach[d] = said[0]
+        accuracy[d] = said[2]
+        notoriety[d] = said[3]
+        staged = staging(vector, offset, sizes, prior)
+        share[d] = staged[0]
+        target[d] = staged[1]
+        spread = prior[lay.P_SPREAD]
+        scales[d, 0] = organization_scale(vector, offset, prior)
+        if sizes[3] == 2:
+            scales[d, 1] = learned_scale(vector, offset[lay.SHIFT_SCALE], prior[lay.P_PERIOD], spread)
+        if sizes[1] > 1:
+            scales[d, 2] = learned_scale(vector, offset[lay.KIND_SCALE], prior[lay.P_KIND], spread)
+        if sizes[2] > 1:
+            scales[d, 3] = learned_scale(vector, offset[lay.PRESENCE_SCALE], prior[lay.P_PRESENCE], spread)
+
+
+def quantities(kernel: Kernel, design: Design, vectors: npt.NDArray[np.float64]) -> xr.Dataset:
+    """Return the named quantities of draws.
+
+    Parameters
+    ----------
+    vectors
+        Draws of the parameter vector (chain, draw, parameter).
+
+    Returns
+    -------
+    xarray.Dataset
+        ``rate`` (incidents per period, by kind, period, actor), ``presence`` (region, actor; sums to one over
+        regions), ``reach`` (channel, actor), ``accuracy`` (channel), ``notoriety`` (channel, actor), and, where false
+        flags could show, ``false_flag`` (period, actor) and ``target`` (actor, framed).
+    """
+    n_chains, n_draws, _ = vectors.shape
+    shapes = _shapes(kernel.layout)
+    out = {name: np.zeros((n_chains * n_draws, *size)) for name, (_, size) in shapes.items()}
+    offset, sizes, prior, days, chance, _, _ = kernel.forward_arguments()
+    unpack(vectors.reshape(n_chains * n_draws, -1), offset, sizes, prior, days, chance, tuple(out.values()))
+    kept = {name: out[name] for name in shapes if design.stages or name not in ("false_flag", "target")}
+    coords: Mapping[str, Any] = {
+        ACTOR: list(design.actors),
+        "framed": list(design.actors),
+        KIND: list(design.kinds),
+        PERIOD: list(design.periods),
+        REGION: list(design.regions),
+        CHANNEL: list(design.channels),
+        "effect": ["organization", "period", "kind", "presence"],
+    }
+    data = {
+        name: (("chain", "draw", *shapes[name][0]), value.reshape(n_chains, n_draws, *value.shape[1:]))
+        for name, value in kept.items()
+    }
+    used = {dim for dims, _ in data.values() for dim in dims}
+    return xr.Dataset(data, coords={name: value for name, value in coords.items() if name in used})
+
+
+def _shapes(layout: Layout) -> dict[str, tuple[tuple[str, ...], tuple[int, ...]]]:
+    j, c, r, t, h = (int(n) for n in layout.sizes)
+    return {
+        "rate": ((KIND, PERIOD, ACTOR), (c, t, j)),
+        "presence": ((REGION, ACTOR), (r, j)),
+        "reach": ((CHANNEL, ACTOR), (h, j)),
+        "accuracy": ((CHANNEL,), (h,)),
+        "notoriety": ((CHANNEL, ACTOR), (h, j)),
+        "false_flag": ((PERIOD, ACTOR), (t, j)),
+        "target": ((ACTOR, "framed"), (j, j)),
+        "effect_scale": (("effect",), (4,)),
+    }
+
+
+def sample_prior(
+    kernel: Kernel, design: Design, priors: Priors, n_draws: int, rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Draw parameter vectors from the prior (1, draw, parameter): exact and independent."""
+    layout = kernel.layout
+    vectors: npt.NDArray[np.float64] = rng.standard_normal((1, n_draws, layout.size))
+    scale = priors.log_rate_scale * np.exp(priors.scale_spread * layout.block(vectors, lay.ORGANIZATION_SCALE))
+    layout.block(vectors, lay.ORGANIZATION_LEVEL)[...] *= scale
+    chance = kernel.forward_arguments()[4]
+    for block, beta, floor in (
+        (lay.ACCURACY, design.accuracy, chance),
+        (lay.STAGING, design.staging, 0.0),
+    ):
+        view = layout.block(vectors, block)
+        for i in range(view.shape[-1]):
+            share = (_beta_above(beta[i], floor, n_draws, rng) - floor) / (1 - floor)
+            view[0, :, i] = np.log(share) - np.log1p(-share)
+    return vectors
+
+
+def _beta_above(beta: npt.NDArray[np.float64], floor: float, n: int, rng: np.random.Generator) -> Array:
+    """Beta draws above ``floor``, by inversion."""
+    from scipy.stats import beta as beta_distribution
+
+    distribution = beta_distribution(beta[0], beta[1])
+    below = float(distribution.cdf(floor))
+    u = below + (1 - below) * rng.random(n)
+    tiny = 1e-12
+    return np.clip(distribution.ppf(u), floor + tiny, 1 - tiny)
+
+
+def initial_vector(kernel: Kernel, design: Design) -> npt.NDArray[np.float64]:
+    """A point in the middle of the prior, from which chains set out with jitter."""
+    vector = np.zeros(kernel.layout.size)
+    chance = kernel.forward_arguments()[4]
+    for block, beta, floor in ((lay.ACCURACY, design.accuracy, chance), (lay.STAGING, design.staging, 0.0)):
+        view = kernel.layout.block(vector, block)
+        if view.size:
+            share = np.clip((beta[:, 0] / beta.sum(axis=1) - floor) / (1 - floor), 0.01, 0.99)
+            view[:] = np.log(share) - np.log1p(-share)
+    return vector

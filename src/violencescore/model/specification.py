@@ -1,0 +1,225 @@
+"""The model in PyMC, line by line as METHOD states it: what the kernel is held to, and what a methodologist extends.
+
+The priors, the names and the order of the parameters are those of the kernel's vector, and the density differs by a
+constant only. Sampling uses the kernel, which is many times faster to compile and to evaluate; this is its statement
+in a language that others read and can change.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pymc as pm
+import pytensor.tensor as pt
+
+from violencescore.design import NAMES, SET, SILENT, SPEAKS, Design
+from violencescore.methodology import Priors
+from violencescore.model.layout import LEVEL_SCALE, STAGING_MEMORY
+
+Tensor = Any
+
+
+def build_model(design: Design, priors: Priors) -> pm.Model:
+    """State the model of METHOD sections 3 and 4 as a ``pm.Model``.
+
+    Returns
+    -------
+    pymc.Model
+        Free variables in the order of ``model.layout.BLOCKS``; named quantities (``rate``, ``presence``, ``reach``,
+        ``accuracy``, ``notoriety``, ``false_flag``, ``target``) as deterministics.
+    """
+    coords = {
+        "actor": list(design.actors),
+        "kind": list(design.kinds),
+        "period": list(design.periods),
+        "region": list(design.regions),
+        "channel": list(design.channels),
+    }
+    with pm.Model(coords=coords) as model:
+        rate, presence = _violence(design, priors)
+        reach, accuracy, notoriety = _channels(design, priors)
+        share, target = _staging(design, priors)
+        weight = _engagement(design, priors)
+        log_factor = _log_factors(design, reach, accuracy, notoriety, weight)
+        log_pattern = _log_patterns(design, log_factor, share, target)
+        groups = design.groups
+        log_cell = pt.log(rate[groups.kind, groups.period]) + pt.log(presence[groups.region])
+        mixed = pt.logsumexp(log_cell + log_pattern[groups.pattern], axis=1)
+        pm.Potential("incidents", pt.sum(groups.n * mixed) - rate.sum())
+    return model
+
+
+def _normal(name: str, *shape: int) -> Tensor:
+    return pm.Normal(name, 0.0, 1.0, shape=shape)
+
+
+def _zero_sum(free: Tensor, axis: int) -> Tensor:
+    """Extend ``free`` along an axis by one so that it sums to zero there, isometrically."""
+    n = free.shape[axis] + 1
+    total = pt.sum(free, axis=axis, keepdims=True)
+    shift = total / (pt.sqrt(n) + n)
+    return pt.concatenate([free - shift, -total / pt.sqrt(n)], axis=axis)
+
+
+def _learned_scale(name: str, centre: float, spread: float, *shape: int) -> Tensor:
+    return centre * pt.exp(spread * _normal(name, *shape))
+
+
+def _violence(design: Design, priors: Priors) -> tuple[Tensor, Tensor]:
+    j, c, r, t = len(design.actors), len(design.kinds), len(design.regions), len(design.periods)
+    spread = priors.scale_spread
+    mean_level = np.log(design.n_incidents / (c * j * design.days.sum()))
+    level = _normal("level", c, t) * np.array([LEVEL_SCALE, priors.level_shift_scale])[:t]
+    level = mean_level + pt.cumsum(level, axis=1)
+    organization_scale = _learned_scale("organization_scale", priors.log_rate_scale, spread)
+    organization = _zero_sum(pm.Normal("organization", 0.0, organization_scale, shape=(j - 2,)), 0)
+    base = pt.concatenate([organization, priors.other_scale * _normal("other", 1)])
+    log_rate = level[:, :, None] + base
+    if t == 2:
+        shift_scale = _learned_scale("shift_scale", priors.period_scale, spread)
+        shift = shift_scale * _zero_sum(_normal("shift", j - 1), 0)
+        log_rate = log_rate + shift * np.array([0.0, 1.0])[None, :, None]
+    if c > 1:
+        kind_scale = _learned_scale("kind_scale", priors.kind_scale, spread)
+        kind = _zero_sum(_zero_sum(_normal("kind_own", j - 1, c - 1), 0), 1)
+        log_rate = log_rate + (kind_scale * kind).T[:, None, :]
+    rate = pm.Deterministic("rate", design.days[:, None] * pt.exp(log_rate), dims=("kind", "period", "actor"))
+    if r == 1:
+        return rate, pt.ones((1, j))
+    region = priors.region_scale * _zero_sum(_normal("region_size", r - 1), 0)
+    presence_scale = _learned_scale("presence_scale", priors.presence_scale, spread)
+    own = _zero_sum(_zero_sum(_normal("presence_own", j - 1, r - 1), 0), 1)
+    presence = pt.special.softmax(region[:, None] + presence_scale * own.T, axis=0)
+    return rate, pm.Deterministic("presence", presence, dims=("region", "actor"))
+
+
+def _channels(design: Design, priors: Priors) -> tuple[Tensor, Tensor, Tensor]:
+    h, j = len(design.channels), len(design.actors)
+    if h == 0:
+        return pt.zeros((0, j)), pt.zeros(0), pt.zeros((0, j))
+    chance = 1.0 / max(j - 1, 2)
+    location = priors.reach_mean + priors.reach_location_scale * _normal("reach_location", h)
+    scale = _learned_scale("reach_scale", priors.reach_scale, priors.scale_spread, h)
+    deviation = _zero_sum(_normal("reach_deviation", h, j - 1), 1)
+    reach = pm.Deterministic(
+        "reach", pm.math.invlogit(location[:, None] + scale[:, None] * deviation), dims=("channel", "actor")
+    )
+    beta = pm.Beta.dist(design.accuracy[:, 0], design.accuracy[:, 1])
+    accuracy = pm.Truncated("accuracy", beta, lower=chance, upper=1.0, shape=(h,))
+    logits = pt.zeros((h, j - 1))
+    if not design.candidates.all():
+        logits = priors.notoriety_scale * _zero_sum(_normal("notoriety_own", h, j - 2), 1)
+    other = pt.full((h, 1), -np.inf)
+    if design.other_is_named:
+        other = priors.notoriety_scale * _normal("notoriety_other", h)[:, None]
+    notoriety = pt.special.softmax(pt.concatenate([logits, other], axis=1), axis=1)
+    return reach, accuracy, pm.Deterministic("notoriety", notoriety, dims=("channel", "actor"))
+
+
+def _staging(design: Design, priors: Priors) -> tuple[Tensor, Tensor]:
+    j, t = len(design.actors), len(design.periods)
+    if not design.stages:
+        return pt.zeros((t, j)), pt.zeros((j, j))
+    location = pm.Beta("staging", design.staging[:, 0], design.staging[:, 1], shape=(t,))
+    own = _normal("staging_deviation", j)[None, :]
+    if t == 2:
+        fresh = (1 - STAGING_MEMORY**2) ** 0.5
+        own = STAGING_MEMORY * own + fresh * _normal("staging_shift", t, j)
+    share = pm.math.invlogit(pm.math.logit(location)[:, None] + priors.false_flag_scale * own)
+    free = pt.special.softmax(priors.target_scale * _normal("target_own", j, j - 1), axis=1)
+    rows, columns = np.nonzero(~np.eye(j, dtype=bool))
+    target = pt.zeros((j, j))[rows, columns].set(free.ravel())
+    return (
+        pm.Deterministic("false_flag", share, dims=("period", "actor")),
+        pm.Deterministic("target", target),
+    )
+
+
+def _engagement(design: Design, priors: Priors) -> Tensor:
+    """Weight (organization, opponent, region) of meeting each opponent; zero on the diagonal."""
+    k, r = len(design.organizations), len(design.regions)
+    if not design.engages:
+        return None
+    rows, columns = np.triu_indices(k, 1)
+    half = pt.zeros((k, k))[rows, columns].set(_normal("rivalry", len(rows)))
+    opponent = _zero_sum(_normal("opponent", r, k - 1), 1)
+    logits = priors.engagement_scale * ((half + half.T)[:, :, None] + opponent.T[None])
+    return pt.exp(logits) * (1 - np.eye(k))[:, :, None]
+
+
+def _elementary(weight: Tensor, degree: int, size: int) -> Tensor:
+    """Elementary symmetric polynomial of a weight vector."""
+    sums = [pt.as_tensor(1.0)] + [pt.as_tensor(0.0)] * degree
+    for i in range(size):
+        sums = [sums[0], *(sums[d] + weight[i] * sums[d - 1] for d in range(1, degree + 1))]
+    return sums[degree]
+
+
+def _log_factors(design: Design, reach: Tensor, accuracy: Tensor, notoriety: Tensor, weight: Tensor) -> Tensor:
+    """Log probability of each factor by actor (factor, actor)."""
+    factors, n_org = design.factors, len(design.organizations)
+    rows = []
+    for kind, h, a in zip(factors.kind, factors.channel, factors.argument, strict=True):
+        if kind == SILENT:
+            rows.append(pt.log1p(-reach[h]))
+        elif kind == SPEAKS:
+            rows.append(pt.log(reach[h]))
+        elif kind == NAMES:
+            wrong = pt.log1p(-accuracy[h]) + pt.log(notoriety[h, a]) - pt.log1p(-notoriety[h])
+            if not design.other_is_named:
+                wrong = pt.set_subtensor(wrong[n_org], pt.log(notoriety[h, a]))
+            rows.append(pt.set_subtensor(wrong[a], pt.log(accuracy[h])))
+        elif kind == SET:
+            members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
+            rows.append(_log_set(members, factors.set_region[a], accuracy[h], weight, n_org))
+    return pt.stack(rows) if rows else pt.zeros((0, n_org + 1))
+
+
+def _log_set(members: npt.NDArray[np.int64], region: int, accuracy: Tensor, weight: Tensor, n_org: int) -> Tensor:
+    """Log probability of a candidate set by actor: right with the accuracy, its other members by engagement."""
+    size = len(members)
+    row = [pt.log1p(-accuracy) - _log_choose(n_org - 1, size)] * n_org + [pt.as_tensor(-_log_choose(n_org, size))]
+    for k in members:
+        row[k] = pt.log(accuracy)
+        if size > 1:
+            met = sum(pt.log(weight[k, m, region]) for m in members if m != k)
+            row[k] = row[k] + met - pt.log(_elementary(weight[k, :, region], size - 1, n_org))
+    return pt.stack(row)
+
+
+def _log_choose(n: int, k: int) -> float:
+    if k > n:
+        return 700.0
+    return float(sum(np.log((n - i) / (i + 1.0)) for i in range(k)))
+
+
+def _log_patterns(design: Design, log_factor: Tensor, share: Tensor, target: Tensor) -> Tensor:
+    """Log probability of each pattern by actor (pattern, actor), the false flag summed out."""
+    patterns, n_actors = design.patterns, len(design.actors)
+    firm = _sums(patterns.firm_start, patterns.firm, log_factor)
+    forged = _sums(patterns.forged_start, patterns.forged, log_factor)
+    phi = share[patterns.period]
+    honest = (1 - phi) * pt.exp(forged) * (patterns.staged != 1)[:, None]
+    everyone = pt.dot(pt.exp(forged), target.T)
+    m = np.maximum(patterns.framed, 0)
+    known = target[:, m].T * pt.exp(forged[np.arange(len(m)), m])[:, None]
+    false = phi * pt.switch((patterns.framed >= 0)[:, None], known, everyone) * (patterns.staged != 0)[:, None]
+    who = patterns.perpetrator
+    possible = (who[:, None] < 0) | (who[:, None] == np.arange(n_actors))
+    return pt.switch(possible, firm + pt.log(honest + false), -np.inf)
+
+
+def _sums(start: npt.NDArray[np.int64], member: npt.NDArray[np.int64], log_factor: Tensor) -> Tensor:
+    incidence = np.zeros((len(start) - 1, int(member.max(initial=-1)) + 1))
+    for p, (first, last) in enumerate(pairwise(start)):
+        np.add.at(incidence[p], member[first:last], 1.0)
+    return pt.dot(incidence, log_factor[: incidence.shape[1]])
+
+
+def vector_of(model: pm.Model, point: dict[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    """Flatten a point of the model's unconstrained value variables into the kernel's vector."""
+    return np.concatenate([np.ravel(point[model.rvs_to_values[rv].name]) for rv in model.free_RVs])
+

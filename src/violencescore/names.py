@@ -1,0 +1,33 @@
+"""Names of dimensions, periods and reserved ids: each word is written once."""
+
+from __future__ import annotations
+
+CHAIN = "chain"
+DRAW = "draw"
+ORGANIZATION = "organization"
+CATEGORY = "category"
+REGION = "region"
+PERIOD = "period"
+CHANNEL = "channel"
+PANELIST = "panelist"
+RANK = "rank"
+
+OTHER = "other"
+"""Everyone who is not a listed organization: modelled, never ranked."""
+
+BASELINE = "baseline"
+WINDOW = "window"
+PERIODS = (BASELINE, WINDOW)
+
+
+def category_label(element: str, victim_role: str | None) -> str:
+    """Return the label of a scoring category.
+
+    Examples
+    --------
+    >>> category_label("killing", "police")
+    'killing:police'
+    >>> category_label("extortion", None)
+    'extortion'
+    """
+    return f"{element}:{victim_role}" if victim_role else element

@@ -1,0 +1,134 @@
+"""Draws of harm to draws of the score: weights in, revenue out.
+
+The weights are chosen by people and never learned, so that a score can be computed again from the same draws under
+any weights. Two estimands are kept apart: ``realized`` (what was done) and ``rate`` (what tends to be done).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from violencescore.errors import RefusedError
+from violencescore.methodology import Methodology, Weights
+from violencescore.names import CATEGORY, ORGANIZATION, PANELIST
+
+FloatArray = npt.NDArray[np.float64]
+
+_FLOOR = 1e-9
+"""Share of the largest weight that stands in for zero where logarithms are pooled."""
+
+
+def score_draws(
+    posterior: xr.DataTree,
+    methodology: Methodology,
+    *,
+    weights: xr.DataArray | None = None,
+    estimand: str | None = None,
+    per: str | None = None,
+) -> xr.DataArray:
+    """Return draws of each rankable organization's score.
+
+    Parameters
+    ----------
+    posterior
+        What ``fit`` returns: group ``harms`` and, where there are estimates, ``revenue``.
+    methodology
+        Says the weights, the estimand and what the score is divided by, unless the arguments do.
+    weights
+        Weight of each category (category), in place of the methodology's or the panel's.
+
+    Returns
+    -------
+    xarray.DataArray
+        (chain, draw, organization), with the coordinate ``name``; weighted harm, divided by revenue or flow in the
+        unit of its estimates where ``per`` says so.
+
+    Raises
+    ------
+    RefusedError
+        If the score is to be divided by what no table estimates.
+    """
+    harms = posterior["harms"]
+    estimand = methodology.score.estimand if estimand is None else estimand
+    per = methodology.score.per if per is None else per
+    if weights is None:
+        weights = published_weights(posterior, methodology)
+    harm = harms[f"harm_{estimand}"]
+    scores = xr.dot(harm, weights.reindex({CATEGORY: harm[CATEGORY]}, fill_value=0.0), dim=CATEGORY)
+    if per != "none":
+        if "revenue" not in posterior.children or per not in posterior["revenue"].data_vars:
+            raise RefusedError(
+                f"The score is per {per}, but no row of the table `revenue` of kind `{per}` is given: add estimates, "
+                'or set per = "none" under [score] in the methodology.'
+            )
+        scores = scores / posterior["revenue"][per]
+    return scores.transpose("chain", "draw", ORGANIZATION).rename("score").assign_attrs(per=per, estimand=estimand)
+
+
+def published_weights(posterior: xr.DataTree, methodology: Methodology) -> xr.DataArray:
+    """Return the weights that the methodology says count: its own, or the panel's, pooled (category).
+
+    Raises
+    ------
+    RefusedError
+        If the panel's are to be used and no panelist gave any.
+    """
+    if methodology.weights.use == "published":
+        labels = list(methodology.category_labels)
+        return xr.DataArray(methodology.weight_vector, dims=CATEGORY, coords={CATEGORY: labels})
+    if "weights" not in posterior.children:
+        raise RefusedError(
+            "The methodology says that the panel's weights count, but the table `panel_weights` is missing or empty: "
+            'add it, or set use = "published" under [weights].'
+        )
+    return pool_weights(posterior["weights"]["panel_weight"], methodology.weights)
+
+
+def pool_weights(panel: xr.DataArray, rule: Weights) -> xr.DataArray:
+    """Pool the panelists' weights (panelist, category), each first scaled to sum to one.
+
+    ``linear`` is the arithmetic mean, ``logarithmic`` the geometric one, ``median`` the median; scaled to sum to one.
+    """
+    shares = panel / panel.sum(CATEGORY)
+    if rule.pool == "linear":
+        pooled = shares.mean(PANELIST)
+    elif rule.pool == "median":
+        pooled = shares.median(PANELIST)
+    else:
+        pooled = np.exp(np.log(np.maximum(shares, _FLOOR * shares.max())).mean(PANELIST))
+    return pooled / pooled.sum(CATEGORY)
+
+
+def panel_weight_array(table: pd.DataFrame, methodology: Methodology) -> xr.DataArray | None:
+    """Return the panelists' weights (panelist, category), a category that one left out at zero; None without any."""
+    if table.empty:
+        return None
+    wide = table.pivot(index="panelist_id", columns="category", values="weight")
+    wide = wide.reindex(columns=list(methodology.category_labels)).astype(float).fillna(0.0)
+    coords = {PANELIST: wide.index.tolist(), CATEGORY: wide.columns.tolist()}
+    return xr.DataArray(wide.to_numpy(), dims=(PANELIST, CATEGORY), coords=coords)
+
+
+def baseline_ratio(posterior: xr.DataTree, methodology: Methodology) -> xr.DataArray | None:
+    """Return draws of total violence per day in the window over that in the baseline; None without a baseline.
+
+    All recorded violence counts, that of ``other`` included.
+    """
+    harms = posterior["harms"]
+    if "harm_baseline" not in harms.data_vars:
+        return None
+    weights = published_weights(posterior, methodology).reindex({CATEGORY: harms[CATEGORY]}, fill_value=0.0)
+    days = posterior.attrs["days_window"], posterior.attrs["days_baseline"]
+    totals = [
+        xr.dot(harms[name].sum(ORGANIZATION) + harms[other], weights, dim=CATEGORY) / length
+        for name, other, length in (
+            ("harm_realized", "harm_other", days[0]),
+            ("harm_baseline", "harm_other_baseline", days[1]),
+        )
+    ]
+    if not bool((totals[1] > 0).all()):
+        return None
+    return totals[0] / totals[1]
