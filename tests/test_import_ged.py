@@ -107,17 +107,17 @@ def test_the_dead_of_unknown_side_name_both_sides_as_candidates_of_one_piece(tmp
 
 def test_the_dead_of_side_a_are_the_doing_of_side_b(tmp_path: Path) -> None:
     _, tables = run(tmp_path, event((2, 0, 0, 0)), event((0, 4, 0, 0)))
-    assert named(tables, "100") == [("known_side", "sinaloa-cartel")]
-    assert named(tables, "101") == [("known_side", "juarez-cartel")]
+    assert named(tables, "100") == [("dyad", "sinaloa-cartel")]
+    assert named(tables, "101") == [("dyad", "juarez-cartel")]
     assert harms_of(tables, "101") == [("gang_member", "4", "4", "4")]
 
 
 def test_an_event_with_different_killers_becomes_several_incidents(tmp_path: Path) -> None:
     summary, tables = run(tmp_path, event((2, 3, 1, 5)))
     assert tables["incidents"]["incident_id"].tolist() == ["100-a", "100-ab", "100-b"]
-    assert named(tables, "100-a") == [("known_side", "juarez-cartel")]
+    assert named(tables, "100-a") == [("dyad", "juarez-cartel")]
     assert harms_of(tables, "100-a") == [("gang_member", "3", "3", "3")]
-    assert named(tables, "100-b") == [("known_side", "sinaloa-cartel")]
+    assert named(tables, "100-b") == [("dyad", "sinaloa-cartel")]
     assert harms_of(tables, "100-ab") == [("citizen", "1", "1", "1"), ("unknown", "5", "5", "5")]
     assert summary.n_deaths == 11
     assert "1 event became more than one incident" in " ".join(summary.messages)
@@ -126,7 +126,7 @@ def test_an_event_with_different_killers_becomes_several_incidents(tmp_path: Pat
 def test_an_attack_on_civilians_names_the_attacker_alone(tmp_path: Path) -> None:
     attack = event((0, 0, 6, 2), type_of_violence="3", side_a="Los Zetas", side_b="Civilians")
     summary, tables = run(tmp_path, attack)
-    assert named(tables, "100") == [("one_sided", "los-zetas")]
+    assert named(tables, "100") == [("dyad", "los-zetas")]
     assert harms_of(tables, "100") == [("citizen", "6", "6", "6"), ("unknown", "2", "2", "2")]
     assert tables["organizations"]["name"].tolist() == ["Los Zetas"]
     assert summary.n_deaths_named == 8
@@ -135,13 +135,13 @@ def test_an_attack_on_civilians_names_the_attacker_alone(tmp_path: Path) -> None
 def test_an_attack_on_civilians_by_an_alliance_names_its_members_as_candidates(tmp_path: Path) -> None:
     attack = event((0, 0, 6, 0), type_of_violence="3", side_a="Los Zetas, Gulf Cartel", side_b="Civilians")
     summary, tables = run(tmp_path, attack)
-    assert named(tables, "100") == [("known_side", "los-zetas"), ("known_side", "gulf-cartel")]
+    assert named(tables, "100") == [("dyad", "los-zetas"), ("dyad", "gulf-cartel")]
     assert summary.n_deaths_named == 0
 
 
 def test_an_attacker_killed_by_civilians_is_nobodys_listed_doing(tmp_path: Path) -> None:
     _, tables = run(tmp_path, event((1, 0, 2, 0), type_of_violence="3", side_b="Civilians"))
-    assert named(tables, "100-a") == [("one_sided", "juarez-cartel")]
+    assert named(tables, "100-a") == [("dyad", "juarez-cartel")]
     assert named(tables, "100-b") == []
 
 
@@ -168,7 +168,7 @@ def test_an_alliance_is_split_at_commas_only(tmp_path: Path) -> None:
         "la-familia",
         "sinaloa-cartel-los-mayos",
     ]
-    assert {channel for channel, _ in named(tables, "100")} == {"known_side"}
+    assert {channel for channel, _ in named(tables, "100")} == {"dyad"}
 
 
 def test_an_organization_on_both_sides_is_one_candidate(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_government_is_named_but_not_ranked_and_its_dead_have_no_known_role(tm
 def test_an_actor_without_a_name_leaves_no_half_set_of_candidates(tmp_path: Path) -> None:
     summary, tables = run(tmp_path, event((0, 3, 0, 1), side_b="XXX512"))
     assert named(tables, "100-ab") == []
-    assert named(tables, "100-a") == [("known_side", "juarez-cartel")]
+    assert named(tables, "100-a") == [("dyad", "juarez-cartel")]
     assert tables["organizations"]["name"].tolist() == ["Juarez Cartel"]
     assert "1 incident have no evidence" in " ".join(summary.messages)
 

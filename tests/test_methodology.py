@@ -75,7 +75,7 @@ def test_intensity_is_the_default_divided_by_revenue_and_nothing_else() -> None:
 
 def test_ged_dyads_name_candidates_and_count_killings_alone() -> None:
     methodology = shipped_methodology("ucdp-ged-dyads")
-    assert {name for name, c in methodology.channels.items() if c.candidates} == {"dyad", "known_side"}
+    assert {name for name, c in methodology.channels.items() if c.candidates} == {"dyad"}
     assert not any(channel.forgeable for channel in methodology.channels.values())
     assert set(methodology.category_labels) == {"killing:unknown", "killing:gang_member", "killing:citizen"}
     assert (methodology.weight_vector == 1).all()

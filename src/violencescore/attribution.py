@@ -16,7 +16,7 @@ import numpy.typing as npt
 from numba import njit
 
 from violencescore.design import Design
-from violencescore.model.kernel import Kernel, forward
+from violencescore.model.kernel import Kernel, cell_weight, forward
 from violencescore.model.types import Array, Index
 from violencescore.model.zerosum import OPTIONS
 from violencescore.names import WINDOW
@@ -125,24 +125,32 @@ def attribute(
     n_actors, n_kinds = sizes[0], sizes[1]
     n_categories = severity.shape[1]
     weight = np.empty((count.size, n_actors))
+    cell = np.empty(n_actors)
     shares = np.empty(n_actors, dtype=np.int64)
     for d in range(vectors.shape[0]):
-        rates, _, _, _, _, _, _, _, honest, false, _ = forward(
+        rates, said, engaged, _, _, _, _, _, honest, false, _ = forward(
             vectors[d], offset, sizes, prior, days, chance, factors, patterns
         )
         rate, presence = rates[0], rates[1]
         for g in range(count.size):
             total = 0.0
             flagged = 0.0
+            p = pattern[g]
+            first, last, accurate = 0, 0, 1.0
+            if patterns[8][p] >= 0:
+                first, last = factors[4][patterns[8][p]], factors[4][patterns[8][p] + 1]
+                accurate = said[2][factors[3][patterns[8][p]]]
+            among = factors[5][first:last]
+            cell_weight(rate[kind[g], period[g]], presence[region[g]], accurate, among, engaged[first:last], cell)
             for k in range(n_actors):
-                cell = rate[kind[g], period[g], k] * presence[region[g], k]
-                weight[g, k] = cell * (honest[pattern[g], k] + false[pattern[g], k])
+                weight[g, k] = cell[k] * (honest[p, k] + false[p, k])
                 total += weight[g, k]
-                flagged += cell * false[pattern[g], k]
+                flagged += cell[k] * false[p, k]
             for k in range(n_actors):
                 responsibility[g, k] += weight[g, k] / total
             staged[g] += flagged / total
         n_done = np.zeros((n_kinds, n_actors))
+        n_contested = np.zeros((n_kinds, n_actors))
         harm_done = np.zeros((n_kinds, n_actors, n_categories))
         for f in range(n_incidents.size):
             g = of_group[f]
@@ -151,6 +159,8 @@ def attribute(
                 if shares[k] == 0:
                     continue
                 n_done[kind[g], k] += shares[k]
+                if period[g] == window and patterns[8][pattern[g]] >= 0:
+                    n_contested[kind[g], k] += shares[k]
                 for i in range(start[f], start[f + 1]):
                     harm = 0
                     if low[i] == high[i]:
@@ -162,12 +172,15 @@ def attribute(
                     harm_done[kind[g], k, category[i]] += harm
         for c in range(n_kinds):
             for k in range(n_actors):
+                tendency = rate[c, window, k]
+                if n_contested[c, k] > 0.0:
+                    tendency += np.random.gamma(n_contested[c, k])
                 for a in range(n_categories):
                     if severity[c, a] > 0.0:
                         worth = SEVERITY_PRIOR + n_done[c, k]
                         mean = (SEVERITY_PRIOR * severity[c, a] + harm_done[c, k, a]) / worth
                         spread = dispersion[c, a] / worth
-                        expected[d, k, a] += rate[c, window, k] * np.random.gamma(mean / spread) * spread
+                        expected[d, k, a] += tendency * np.random.gamma(mean / spread) * spread
 
 
 def _severity(design: Design) -> tuple[FloatArray, FloatArray]:

@@ -9,6 +9,7 @@ Nothing here is random, and nothing here knows a sampler.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,15 +35,15 @@ class Factors:
 
     ``kind``, ``channel`` and ``argument`` have one entry a factor. The argument of ``NAMES`` is the actor, that
     of ``SET`` an index into ``set_start``: the candidates of set ``s`` are
-    ``set_member[set_start[s]:set_start[s + 1]]`` and ``set_region[s]`` is where the incident happened.
+    ``set_member[set_start[s]:set_start[s + 1]]``, and ``set_channel[s]`` named them.
     """
 
     kind: IntArray
     channel: IntArray
     argument: IntArray
+    set_channel: IntArray
     set_start: IntArray
     set_member: IntArray
-    set_region: IntArray
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Patterns:
 
     The factors of pattern ``p`` that cannot be forged are ``firm[firm_start[p]:firm_start[p + 1]]``; those that
     can are in ``forged`` likewise. ``perpetrator``, ``staged`` and ``framed`` are what an adjudication settled,
-    ``UNKNOWN`` where it did not.
+    ``UNKNOWN`` where it did not. ``contest`` is the set of candidates that the incident is between, ``UNKNOWN`` where
+    there is none; of several sets the smallest, and the others are factors.
     """
 
     firm_start: IntArray
@@ -62,6 +64,7 @@ class Patterns:
     perpetrator: IntArray
     staged: IntArray
     framed: IntArray
+    contest: IntArray
 
 
 @dataclass(frozen=True)
@@ -147,8 +150,8 @@ class Design:
 
     @property
     def engages(self) -> bool:
-        """Whether some piece of evidence names two candidates or more."""
-        return bool((np.diff(self.factors.set_start) > 1).any())
+        """Whether some incident lies between two candidates or more."""
+        return bool((self.patterns.contest != UNKNOWN).any())
 
     @property
     def stages(self) -> bool:
@@ -185,9 +188,10 @@ def build_design(assessment: Assessment) -> Design:
     evidence = assessment.evidence
     channels = tuple(c for c in methodology.channels if (evidence["channel"] == c).any())
     forgeable = np.array([methodology.channels[c].forgeable for c in channels], dtype=bool)
-    pieces = _pieces(assessment, index, actors, channels, region_codes)
+    pieces = _pieces(assessment, index, actors, channels)
+    pieces, contest = _contests(pieces, len(index))
     factors = _factors(pieces, len(channels))
-    pattern_codes, patterns = _patterns(pieces, factors, forgeable, period_codes, settled)
+    pattern_codes, patterns = _patterns(pieces, factors, forgeable, period_codes, settled, contest)
 
     group_codes, groups = _unique_rows(kind_codes, region_codes, period_codes, pattern_codes)
     return Design(
@@ -221,9 +225,9 @@ class _Pieces:
     channel: IntArray
     actor: IntArray
     set: IntArray
+    set_channel: IntArray
     set_start: IntArray
     set_member: IntArray
-    set_region: IntArray
 
 
 @dataclass(frozen=True)
@@ -307,9 +311,7 @@ def _starts(codes: IntArray, n: int) -> IntArray:
     return np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=n))]).astype(np.int64)
 
 
-def _pieces(
-    assessment: Assessment, index: pd.Index, actors: tuple[str, ...], channels: tuple[str, ...], region: npt.ArrayLike
-) -> _Pieces:
+def _pieces(assessment: Assessment, index: pd.Index, actors: tuple[str, ...], channels: tuple[str, ...]) -> _Pieces:
     table = assessment.evidence
     piece, _ = pd.factorize(table["piece"])
     rows = pd.DataFrame(
@@ -324,15 +326,16 @@ def _pieces(
     size = rows.groupby("piece").size().to_numpy()
     incident, channel = _ints(head["incident"]), _ints(head["channel"])
     several = np.array([assessment.methodology.channels[c].candidates for c in channels], dtype=bool)
-    is_set = several[channel] if len(channel) else np.empty(0, dtype=bool)
+    is_set = several[channel]
 
-    in_set = is_set[rows["piece"].to_numpy()] if len(rows) else np.empty(0, dtype=bool)
+    in_set = is_set[rows["piece"].to_numpy()]
     if (rows["actor"][in_set] == len(actors) - 1).any():
         rule = f"`{OTHER}` cannot be one of a set of candidates; name it in a channel without candidates"
         raise InputError([Fault("evidence", rule, column="organization_id", value=OTHER)])
-    where = np.where(size > 1, np.asarray(region)[incident], UNKNOWN) if len(size) else np.empty(0, dtype=np.int64)
+    # Sets are numbered by size, channel and key, so that neither file order nor copies decide which comes first.
     keys = _multiset_keys(_ints(rows["piece"]), _ints(rows["actor"]), len(head))
-    set_codes, _ = _unique_rows(*(key[is_set] for key in keys), _ints(channel[is_set]), _ints(where[is_set]))
+    labels = pd.DataFrame({"size": size, "channel": channel, "key": keys[0], "other_key": keys[1]})[is_set]
+    set_codes = labels.groupby(list(labels.columns), sort=True).ngroup().to_numpy()
     of_piece = np.full(len(head), UNKNOWN, dtype=np.int64)
     of_piece[is_set] = set_codes
     _, example = np.unique(set_codes, return_index=True)
@@ -343,10 +346,30 @@ def _pieces(
         channel=channel,
         actor=np.where(is_set, UNKNOWN, _ints(head["actor"])),
         set=of_piece,
+        set_channel=channel[chosen],
         set_start=_ints(np.concatenate([[0], np.cumsum([len(m) for m in members])])),
         set_member=_ints(np.concatenate(members)) if members else np.empty(0, dtype=np.int64),
-        set_region=_ints(where[chosen]),
     )
+
+
+def _contests(pieces: _Pieces, n_incidents: int) -> tuple[_Pieces, IntArray]:
+    """Set of candidates that each incident lies between; and the pieces without those that say so."""
+    contest = np.full(n_incidents, UNKNOWN, dtype=np.int64)
+    several = np.append(np.diff(pieces.set_start) > 1, False)[pieces.set]
+    rows = np.flatnonzero(several)
+    rows = rows[np.lexsort((pieces.set[rows], pieces.incident[rows]))]
+    first = rows[np.unique(pieces.incident[rows], return_index=True)[1]]
+    contest[pieces.incident[first]] = pieces.set[first]
+    kept = np.ones(len(pieces.incident), dtype=bool)
+    kept[first] = False
+    rest = dataclasses.replace(
+        pieces,
+        incident=pieces.incident[kept],
+        channel=pieces.channel[kept],
+        actor=pieces.actor[kept],
+        set=pieces.set[kept],
+    )
+    return rest, contest
 
 
 def _spans(size: npt.NDArray[np.int64], chosen: npt.NDArray[np.intp]) -> list[tuple[int, int]]:
@@ -357,18 +380,15 @@ def _spans(size: npt.NDArray[np.int64], chosen: npt.NDArray[np.intp]) -> list[tu
 def _factors(pieces: _Pieces, n_channels: int) -> Factors:
     channels = np.arange(n_channels)
     named = np.unique(np.column_stack([pieces.channel, pieces.actor])[pieces.actor != UNKNOWN], axis=0)
-    n_sets = len(pieces.set_region)
-    set_channel = np.zeros(n_sets, dtype=np.int64)
-    is_set = pieces.set != UNKNOWN
-    set_channel[pieces.set[is_set]] = pieces.channel[is_set]
+    n_sets = len(pieces.set_channel)
     sizes = (n_channels, n_channels, len(named), n_sets)
     return Factors(
         kind=np.repeat(np.array([SILENT, SPEAKS, NAMES, SET], dtype=np.int64), sizes),
-        channel=_ints(np.concatenate([channels, channels, named[:, 0], set_channel])),
+        channel=_ints(np.concatenate([channels, channels, named[:, 0], pieces.set_channel])),
         argument=_ints(np.concatenate([channels, channels, named[:, 1], np.arange(n_sets)])),
+        set_channel=_ints(pieces.set_channel),
         set_start=pieces.set_start,
         set_member=pieces.set_member,
-        set_region=pieces.set_region,
     )
 
 
@@ -378,6 +398,7 @@ def _patterns(
     forgeable: npt.NDArray[np.bool_],
     period: IntArray,
     settled: IntArray,
+    contest: IntArray,
 ) -> tuple[IntArray, Patterns]:
     """Distinct evidence patterns; and the pattern of each incident."""
     n_channels, n_incidents = len(forgeable), len(period)
@@ -390,7 +411,7 @@ def _patterns(
     factor[~is_set] = 2 * n_channels + named.get_indexer(wanted)
 
     keys = _multiset_keys(pieces.incident, factor, n_incidents)
-    codes, rows = _unique_rows(*keys, period, *settled.T)
+    codes, rows = _unique_rows(*keys, period, *settled.T, contest)
     _, example = np.unique(codes, return_index=True)
     n_patterns = len(example)
     pattern_of = np.full(n_incidents, UNKNOWN, dtype=np.int64)
@@ -400,9 +421,11 @@ def _patterns(
     kept = piece_pattern != UNKNOWN
     speaks = np.zeros((n_patterns, n_channels), dtype=bool)
     speaks[piece_pattern[kept], pieces.channel[kept]] = True
-    grid = np.indices(speaks.shape)
-    entry_pattern = np.concatenate([grid[0].ravel(), piece_pattern[kept]])
-    entry_factor = np.concatenate([(grid[1] + n_channels * speaks).ravel(), factor[kept]])
+    # Whether the channel of a contest speaks is given with the contest, and no factor.
+    asked = np.append(factors.set_channel, UNKNOWN)[rows[:, 6]][:, None] != np.arange(n_channels)
+    at, channel = np.nonzero(asked)
+    entry_pattern = np.concatenate([at, piece_pattern[kept]])
+    entry_factor = np.concatenate([channel + n_channels * speaks[at, channel], factor[kept]])
     order = np.lexsort((entry_factor, entry_pattern))
     entry_pattern, entry_factor = _ints(entry_pattern[order]), _ints(entry_factor[order])
     can_forge = forgeable[factors.channel[entry_factor]] if n_channels else np.empty(0, dtype=bool)
@@ -415,6 +438,7 @@ def _patterns(
         perpetrator=_ints(rows[:, 3]),
         staged=_ints(rows[:, 4]),
         framed=_ints(rows[:, 5]),
+        contest=_ints(rows[:, 6]),
     )
 
 

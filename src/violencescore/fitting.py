@@ -119,6 +119,11 @@ def fit_assessment(
     for extension in range(sampling.max_extensions + 1):
         start = time.perf_counter()
         more = sample_posterior(kernel, design, sampling, sample_seed + extension, progress)
+        if more.divergent.sum() > sampling.max_divergences and extension < sampling.max_extensions:
+            # Steps were too long somewhere: these draws are dropped, and drawn again with shorter ones.
+            sampling = sampling.model_copy(update={"target_accept": 1.0 - (1.0 - sampling.target_accept) / 3.0})
+            seconds["sample"] += time.perf_counter() - start
+            continue
         sampled = more if sampled is None else extend_draws(sampled, more)
         seconds["sample"] += time.perf_counter() - start
         start = time.perf_counter()

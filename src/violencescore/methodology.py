@@ -195,7 +195,8 @@ class Priors(_Part):
     notoriety_scale: Positive = 1.0
     false_flag_scale: Positive = 1.0
     target_scale: Positive = 2.0
-    engagement_scale: Positive = 2.0
+    contested_scale: Positive = 2.5
+    engagement_scale: Positive = 1.0
     scale_spread: Positive = 0.5
 
 

@@ -23,6 +23,8 @@ type IntArray = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
 SOURCE = "ucdp-ged"
 UNKNOWN_REGION = "unknown"
+CHANNEL = "dyad"
+"""One channel: who took part; one name where GED says who killed, several where it does not."""
 ONE_SIDED = 3
 """``type_of_violence`` of an attack by side a on civilians."""
 
@@ -122,10 +124,8 @@ def build_tables(events: pd.DataFrame) -> Tables:
     fights = list(zip(incidents["side_a"], incidents["side_b"], incidents["killer"], strict=True))
     sets = {fight: _candidates(*fight) for fight in set(fights)}
     candidates = pd.Series([sets[fight] for fight in fights], index=incidents.index, dtype=object)
-    n_candidates = candidates.map(len)
-    channels = map(_channel, incidents["killer"], incidents["type_of_violence"], n_candidates)
     evidence = (
-        incidents.assign(channel=list(channels), name=candidates)
+        incidents.assign(channel=CHANNEL, name=candidates)
         .explode("name")
         .dropna(subset="name")
         .assign(organization_id=lambda rows: rows["name"].map(ids), source_id=SOURCE)
@@ -282,12 +282,6 @@ def _candidates(side_a: str, side_b: str, killer: str) -> tuple[str, ...]:
     sides = {"a": (side_a,), "b": (side_b,), "ab": (side_a, side_b)}[killer]
     names = tuple(dict.fromkeys(name for side in sides for name in _members(side)))
     return names if all(_is_named(name) for name in names) else ()
-
-
-def _channel(killer: str, type_of_violence: int, n_candidates: int) -> str:
-    if killer == "ab":
-        return "dyad"
-    return "one_sided" if type_of_violence == ONE_SIDED and n_candidates == 1 else "known_side"
 
 
 def _members(side: str) -> list[str]:

@@ -85,55 +85,40 @@ def channels(
 
 
 @njit(**OPTIONS)
-def engagement(vector: Array, offset: Index, sizes: Index, prior: Array) -> tuple[Array, Array]:
-    """Return weights (organization, organization, region) of who is met by whom where; and log presence as opponent.
+def engagement(vector: Array, offset: Index, sizes: Index, prior: Array, set_member: Index) -> Array:
+    """Weight of each member of each set of candidates, beside its rate in the cell (set member).
 
-    Rivalry is mutual: the effect of a pair is the same both ways. So, from candidate sets alone, how much of the
-    violence between two organizations is whose stays as unknown as it is (METHOD section 6, trap 1).
+    How much of an organization's violence happens where another is a candidate too, and with whom, is its own unknown:
+    an effect of the organization and one of its place in the set. From candidate sets alone nothing is learned of
+    either, so that the split between candidates stays as unknown as it is (METHOD section 6, trap 1).
     """
-    n_org, n_regions = sizes[0] - 1, sizes[2]
-    weight = np.zeros((n_org, n_org, n_regions))
-    opponent = np.zeros((n_regions, n_org))
-    scale = prior[lay.P_ENGAGEMENT]
-    for r in range(n_regions):
-        start = offset[lay.OPPONENT] + r * (n_org - 1)
-        zero_sum(vector[start : start + n_org - 1], opponent[r])
-    pair = offset[lay.RIVALRY]
-    for k in range(n_org):
-        for m in range(k + 1, n_org):
-            rivalry = scale * vector[pair]
-            for r in range(n_regions):
-                weight[k, m, r] = exp(rivalry + scale * opponent[r, m])
-                weight[m, k, r] = exp(rivalry + scale * opponent[r, k])
-            pair += 1
-    return weight, opponent
+    weight = np.ones(set_member.size)
+    if offset[lay.ENGAGEMENT + 1] == offset[lay.ENGAGEMENT]:
+        return weight
+    n_org = sizes[0] - 1
+    contested = np.zeros(n_org)
+    if n_org > 1:
+        zero_sum(vector[offset[lay.CONTESTED] : offset[lay.CONTESTED + 1]], contested)
+    for i in range(set_member.size):
+        own = prior[lay.P_ENGAGEMENT] * vector[offset[lay.ENGAGEMENT] + i]
+        weight[i] = exp(prior[lay.P_CONTESTED] * contested[set_member[i]] + own)
+    return weight
 
 
 @njit(**OPTIONS)
-def elementary(weight: Array, n: int, sums: Array) -> float:
-    """Return the elementary symmetric polynomial of degree ``n`` of the weights; ``sums`` keeps its steps."""
-    sums[0, :] = 0.0
-    sums[0, 0] = 1.0
-    for i in range(weight.size):
-        sums[i + 1, 0] = 1.0
-        for d in range(1, n + 1):
-            sums[i + 1, d] = sums[i, d] + weight[i] * sums[i, d - 1]
-    return sums[weight.size, n]
-
-
-@njit(**OPTIONS)
-def inclusion(weight: Array, n: int, sums: Array, out: Array) -> None:
-    """Inclusion probability of each item when ``n`` are drawn together in proportion to their weights' product."""
-    size = weight.size
-    grad = np.zeros(n + 1)
-    grad[n] = 1.0 / sums[size, n]
-    for i in range(size - 1, -1, -1):
-        slope = 0.0
-        for d in range(1, n + 1):
-            slope += grad[d] * sums[i, d - 1]
-        out[i] = slope * weight[i]
-        for d in range(1, n + 1):
-            grad[d - 1] += grad[d] * weight[i]
+def engagement_gradient(
+    offset: Index, sizes: Index, prior: Array, set_member: Index, grad_log_weight: Array, grad: Array
+) -> None:
+    """Add to ``grad`` what the gradient of the log weights implies."""
+    if offset[lay.ENGAGEMENT + 1] == offset[lay.ENGAGEMENT]:
+        return
+    n_org = sizes[0] - 1
+    grad_contested = np.zeros(n_org)
+    for i in range(set_member.size):
+        grad[offset[lay.ENGAGEMENT] + i] += prior[lay.P_ENGAGEMENT] * grad_log_weight[i]
+        grad_contested[set_member[i]] += prior[lay.P_CONTESTED] * grad_log_weight[i]
+    if n_org > 1:
+        zero_sum_gradient(grad_contested, grad[offset[lay.CONTESTED] : offset[lay.CONTESTED + 1]])
 
 
 @njit(**OPTIONS)
@@ -154,17 +139,14 @@ def factor_table(
     argument: Index,
     set_start: Index,
     set_member: Index,
-    set_region: Index,
     reach: Array,
     accuracy: Array,
     notoriety: Array,
-    weight: Array,
 ) -> Array:
     """Probability of each factor by actor (factor, actor)."""
     n_actors = reach.shape[1]
     n_org = n_actors - 1
     table = np.empty((kind.size, n_actors))
-    sums = np.empty((n_org + 1, n_org + 1))
     for f in range(kind.size):
         h, a = channel[f], argument[f]
         if kind[f] == SILENT:
@@ -188,13 +170,7 @@ def factor_table(
                 table[f, k] = wrong
             table[f, n_org] = exp(-log_choose(n_org, members.size))
             for k in members:
-                value = accuracy[h]
-                if members.size > 1:
-                    for m in members:
-                        if m != k:
-                            value *= weight[k, m, set_region[a]]
-                    value /= elementary(weight[k, :, set_region[a]], members.size - 1, sums)
-                table[f, k] = value
+                table[f, k] = accuracy[h] * exp(-log_choose(n_org - 1, members.size - 1))
     return table
 
 
@@ -210,22 +186,17 @@ def evidence_gradient(
     argument: Index,
     set_start: Index,
     set_member: Index,
-    set_region: Index,
     effects: tuple[Array, Array, Array, Array],
-    weight: Array,
     grad_log_factor: Array,
+    grad_accuracy: Array,
     grad: Array,
 ) -> None:
-    """Add to ``grad`` what the gradient of the log factors implies."""
+    """Add to ``grad`` what the gradients of the log factors, and of the accuracies where contests use them, imply."""
     reach, deviation, accuracy, notoriety = effects
     n_channels, n_actors = reach.shape
-    n_org, n_regions = n_actors - 1, sizes[2]
+    n_org = n_actors - 1
     grad_reach = np.zeros((n_channels, n_actors))
-    grad_accuracy = np.zeros(n_channels)
     grad_notoriety = np.zeros((n_channels, n_actors))
-    grad_weight = np.zeros(weight.shape)
-    sums = np.empty((n_org + 1, n_org + 1))
-    share = np.empty(n_org)
     for f in range(kind.size):
         h, a = channel[f], argument[f]
         if kind[f] == SILENT:
@@ -251,15 +222,6 @@ def evidence_gradient(
             for k in members:
                 g = grad_log_factor[f, k]
                 grad_accuracy[h] += g / (1.0 - accuracy[h]) + g / accuracy[h]
-                if members.size > 1:
-                    r = set_region[a]
-                    for m in members:
-                        if m != k:
-                            grad_weight[k, m, r] += g
-                    elementary(weight[k, :, r], members.size - 1, sums)
-                    inclusion(weight[k, :, r], members.size - 1, sums, share)
-                    for m in range(n_org):
-                        grad_weight[k, m, r] -= g * share[m]
 
     named = offset[lay.NOTORIETY + 1] > offset[lay.NOTORIETY]
     other_named = offset[lay.NOTORIETY_OTHER + 1] > offset[lay.NOTORIETY_OTHER]
@@ -281,21 +243,6 @@ def evidence_gradient(
         if named:
             start = offset[lay.NOTORIETY] + h * (n_org - 1)
             zero_sum_gradient(prior[lay.P_NOTORIETY] * logit[:n_org], grad[start : start + n_org - 1])
-
-    if offset[lay.RIVALRY + 1] > offset[lay.RIVALRY]:
-        scale = prior[lay.P_ENGAGEMENT]
-        grad_opponent = np.zeros((n_regions, n_org))
-        pair = offset[lay.RIVALRY]
-        for k in range(n_org):
-            for m in range(k + 1, n_org):
-                for r in range(n_regions):
-                    grad[pair] += scale * (grad_weight[k, m, r] + grad_weight[m, k, r])
-                    grad_opponent[r, m] += scale * grad_weight[k, m, r]
-                    grad_opponent[r, k] += scale * grad_weight[m, k, r]
-                pair += 1
-        for r in range(n_regions):
-            start = offset[lay.OPPONENT] + r * (n_org - 1)
-            zero_sum_gradient(grad_opponent[r], grad[start : start + n_org - 1])
 
 
 @njit(**OPTIONS)

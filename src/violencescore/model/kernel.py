@@ -2,7 +2,8 @@
 
     sum over groups g of n_g log(sum_k W[q_g, k] L[p_g, k]) - sum over q, k of W[q, k] + log prior
 
-with the perpetrator and the false flag summed out (METHOD section 4). ``specification`` states the same density in
+with the perpetrator and the false flag summed out (METHOD section 4). Where candidates are named, W is each one's share
+of what happened between them, and how much that was is given, not modelled (see ``cell_weight``). ``specification`` states the same density in
 PyMC; a test holds the two together, value and gradient.
 """
 
@@ -18,7 +19,15 @@ from numba import njit
 from violencescore.design import Design
 from violencescore.methodology import Priors
 from violencescore.model import layout as lay
-from violencescore.model.evidence import channels, engagement, evidence_gradient, factor_table, staging, staging_gradient
+from violencescore.model.evidence import (
+    channels,
+    engagement,
+    engagement_gradient,
+    evidence_gradient,
+    factor_table,
+    staging,
+    staging_gradient,
+)
 from violencescore.model.layout import Layout, build_layout, prior_constants
 from violencescore.model.types import Array, Index
 from violencescore.model.violence import log_prior, violence, violence_gradient
@@ -78,16 +87,62 @@ def pattern_probability(
 
 
 @njit(**OPTIONS)
+def cell_weight(
+    rate: Array, presence: Array, accurate: float, member: Index, weight: Array, out: Array
+) -> None:
+    """Fill ``out`` with the weight of each actor for an incident of a cell, the evidence apart.
+
+    Without candidates it is the actor's rate there. With candidates it is the probability that each did it, given that
+    it happened between them: the right one is among them with the channel's accuracy, and then in proportion to rate
+    and engagement; how many incidents happen between whom says nothing.
+    """
+    n_actors = rate.size
+    for k in range(n_actors):
+        out[k] = rate[k] * presence[k]
+    if member.size == 0:
+        return
+    among, outside = 0.0, 0.0
+    for i in range(member.size):
+        among += out[member[i]] * weight[i]
+        out[member[i]] *= -weight[i]
+    for k in range(n_actors):
+        outside += max(out[k], 0.0)
+    for k in range(n_actors):
+        out[k] *= -accurate / among if out[k] < 0.0 else (1.0 - accurate) / outside
+
+
+@njit(**OPTIONS)
+def contest_gradient(
+    n: int, accurate: float, member: Index, cell: Array, part: Array, grad_weight: Array
+) -> float:
+    """Turn ``part``, the expected incidents of each actor, into the gradient of the log rates.
+
+    Adds to the gradient of the members' log weights; returns that of the accuracy.
+    """
+    among = 0.0
+    for k in member:
+        among += part[k]
+    for i in range(member.size):
+        k = member[i]
+        grad_weight[i] += part[k] - among * cell[k] / accurate
+        # What the loop below takes off for being outside, and what being inside takes off instead.
+        part[k] += cell[k] * ((n - among) / (1.0 - accurate) - among / accurate)
+    for k in range(part.size):
+        part[k] -= (n - among) * cell[k] / (1.0 - accurate)
+    return among / accurate - (n - among) / (1.0 - accurate)
+
+
+@njit(**OPTIONS)
 def forward(
     vector: Array, offset: Index, sizes: Index, prior: Array, days: Array, chance: float, factors: Any, patterns: Any
 ) -> tuple[Any, Any, Any, Any, Any, Array, Array, Array, Array, Array, Array]:
     """All that depends on the parameters and not on the counts."""
     rates = violence(vector, offset, sizes, prior, days)
     said = channels(vector, offset, sizes, prior, chance)
-    weight = engagement(vector, offset, sizes, prior)[0] if factors[3].size > 1 else np.zeros((1, 1, 1))
+    weight = engagement(vector, offset, sizes, prior, factors[5])
     share, target = staging(vector, offset, sizes, prior)
     table = factor_table(
-        factors[0], factors[1], factors[2], factors[3], factors[4], factors[5], said[0], said[2], said[3], weight
+        factors[0], factors[1], factors[2], factors[4], factors[5], said[0], said[2], said[3]
     )
     n_patterns, n_actors = patterns[4].size, sizes[0]
     firm = np.empty((n_patterns, n_actors))
@@ -128,20 +183,36 @@ def log_density(
         total -= value
     grad_presence = np.zeros(presence.shape)
     grad_pattern = np.zeros((n_patterns, n_actors))
+    grad_weight = np.zeros(weight.size)
+    grad_accuracy = np.zeros(said[2].size)
     kind, region, period, pattern, count = groups
+    set_channel, set_start, set_member, patterns_contest = factors[3], factors[4], factors[5], patterns[8]
+    cell = np.empty(n_actors)
+    part = np.empty(n_actors)
     for g in range(count.size):
         c, r, t, p, n = kind[g], region[g], period[g], pattern[g], count[g]
+        contest = patterns_contest[p]
+        if contest >= 0:
+            first, last, channel = set_start[contest], set_start[contest + 1], set_channel[contest]
+            accurate = said[2][channel]
+        else:
+            first, last, channel, accurate = 0, 0, 0, 1.0
+        cell_weight(rate[c, t], presence[r], accurate, set_member[first:last], weight[first:last], cell)
         mixed = 0.0
         for k in range(n_actors):
-            mixed += rate[c, t, k] * presence[r, k] * (honest[p, k] + false[p, k])
+            mixed += cell[k] * (honest[p, k] + false[p, k])
         total += n * (np.log(mixed) + log_scale[p])
         for k in range(n_actors):
-            w = rate[c, t, k] * presence[r, k]
-            part = n * w / mixed
-            grad_pattern[p, k] += part
-            part *= honest[p, k] + false[p, k]
-            grad_rate[c, t, k] += part
-            grad_presence[r, k] += part
+            share_of_cell = n * cell[k] / mixed
+            grad_pattern[p, k] += share_of_cell
+            part[k] = share_of_cell * (honest[p, k] + false[p, k])
+        if contest >= 0:
+            grad_accuracy[channel] += contest_gradient(
+                n, accurate, set_member[first:last], cell, part, grad_weight[first:last]
+            )
+        for k in range(n_actors):
+            grad_rate[c, t, k] += part[k]
+            grad_presence[r, k] += part[k]
 
     grad_factor = np.zeros(table.shape)
     grad_share = np.zeros(share.shape)
@@ -151,9 +222,10 @@ def log_density(
     )
     violence_gradient(vector, offset, sizes, prior, rates, grad_rate, grad_presence, grad)
     evidence_gradient(
-        vector, offset, sizes, prior, chance, factors[0], factors[1], factors[2], factors[3], factors[4], factors[5],
-        said, weight, grad_factor, grad,
+        vector, offset, sizes, prior, chance, factors[0], factors[1], factors[2], factors[4], factors[5],
+        said, grad_factor, grad_accuracy, grad,
     )  # fmt: skip
+    engagement_gradient(offset, sizes, prior, factors[5], grad_weight, grad)
     if offset[lay.STAGING + 1] > offset[lay.STAGING]:
         staging_gradient(offset, sizes, prior, share, target, grad_share, grad_target, grad)
     return total, grad
@@ -177,7 +249,7 @@ def patterns_gradient(
     n_patterns, n_actors = firm.shape
     of_firm = np.empty(n_actors)
     of_forged = np.empty(n_actors)
-    firm_start, firm_member, forged_start, forged_member, period, _, _, framed = patterns
+    firm_start, firm_member, forged_start, forged_member, period, _, _, framed, _ = patterns
     for p in range(n_patterns):
         t = period[p]
         of_forged[:] = 0.0
@@ -252,9 +324,9 @@ def build_kernel(design: Design, priors: Priors) -> Kernel:
             factors.kind,
             factors.channel,
             factors.argument,
+            factors.set_channel,
             factors.set_start,
             factors.set_member,
-            factors.set_region,
         ),
         (
             patterns.firm_start,
@@ -265,6 +337,7 @@ def build_kernel(design: Design, priors: Priors) -> Kernel:
             patterns.perpetrator,
             patterns.staged,
             patterns.framed,
+            patterns.contest,
         ),
         (groups.kind, groups.region, groups.period, groups.pattern, groups.n),
     )

@@ -37,8 +37,8 @@ BLOCKS = (
     "staging_deviation",
     "staging_shift",
     "target",
-    "rivalry",
-    "opponent",
+    "contested",
+    "engagement",
 )
 """Blocks of the parameter vector, in order; the kernel numbers them so."""
 
@@ -64,8 +64,8 @@ BLOCKS = (
     STAGING_DEVIATION,
     STAGING_SHIFT,
     TARGET,
-    RIVALRY,
-    OPPONENT,
+    CONTESTED,
+    ENGAGEMENT,
 ) = range(len(BLOCKS))
 
 
@@ -131,8 +131,8 @@ def build_layout(design: Design) -> Layout:
         "staging_deviation": j * stages,
         "staging_shift": j * t * stages * moves,
         "target": j * (j - 1) * stages,
-        "rivalry": k * (k - 1) // 2 * engages,
-        "opponent": r * (k - 1) * engages,
+        "contested": (k - 1) * engages,
+        "engagement": len(design.factors.set_member) * engages,
     }
     sizes = [n[name] for name in BLOCKS]
     return Layout(j, c, r, t, h, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
@@ -158,10 +158,11 @@ STAGING_MEMORY = 0.8
     P_NOTORIETY,
     P_FALSE_FLAG,
     P_TARGET,
+    P_CONTESTED,
     P_ENGAGEMENT,
     P_SPREAD,
     P_MEAN_LEVEL,
-) = range(16)
+) = range(17)
 
 
 def prior_constants(design: Design, priors: Priors) -> npt.NDArray[np.float64]:
@@ -187,6 +188,7 @@ def prior_constants(design: Design, priors: Priors) -> npt.NDArray[np.float64]:
             priors.notoriety_scale,
             priors.false_flag_scale,
             priors.target_scale,
+            priors.contested_scale,
             priors.engagement_scale,
             priors.scale_spread,
             mean_level,

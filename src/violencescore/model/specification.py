@@ -42,11 +42,11 @@ def build_model(design: Design, priors: Priors) -> pm.Model:
         rate, presence = _violence(design, priors)
         reach, accuracy, notoriety = _channels(design, priors)
         share, target = _staging(design, priors)
-        weight = _engagement(design, priors)
-        log_factor = _log_factors(design, reach, accuracy, notoriety, weight)
+        log_factor = _log_factors(design, reach, accuracy, notoriety)
         log_pattern = _log_patterns(design, log_factor, share, target)
         groups = design.groups
         log_cell = pt.log(rate[groups.kind, groups.period]) + pt.log(presence[groups.region])
+        log_cell = _contested(design, priors, log_cell, accuracy)
         mixed = pt.logsumexp(log_cell + log_pattern[groups.pattern], axis=1)
         pm.Potential("incidents", pt.sum(groups.n * mixed) - rate.sum())
     return model
@@ -112,10 +112,11 @@ def _channels(design: Design, priors: Priors) -> tuple[Tensor, Tensor, Tensor]:
     logits = pt.zeros((h, j - 1))
     if not design.candidates.all():
         logits = priors.notoriety_scale * _zero_sum(_normal("notoriety_own", h, j - 2), 1)
-    other = pt.full((h, 1), -np.inf)
     if design.other_is_named:
         other = priors.notoriety_scale * _normal("notoriety_other", h)[:, None]
-    notoriety = pt.special.softmax(pt.concatenate([logits, other], axis=1), axis=1)
+        notoriety = pt.special.softmax(pt.concatenate([logits, other], axis=1), axis=1)
+    else:
+        notoriety = pt.concatenate([pt.special.softmax(logits, axis=1), pt.zeros((h, 1))], axis=1)
     return reach, accuracy, pm.Deterministic("notoriety", notoriety, dims=("channel", "actor"))
 
 
@@ -138,27 +139,35 @@ def _staging(design: Design, priors: Priors) -> tuple[Tensor, Tensor]:
     )
 
 
-def _engagement(design: Design, priors: Priors) -> Tensor:
-    """Weight (organization, opponent, region) of meeting each opponent; zero on the diagonal."""
-    k, r = len(design.organizations), len(design.regions)
+def _contested(design: Design, priors: Priors, log_cell: Tensor, accuracy: Tensor) -> Tensor:
+    """Where candidates are named, turn log rates (group, actor) into log probabilities given that it was between them."""
+    k = len(design.organizations)
     if not design.engages:
-        return None
-    rows, columns = np.triu_indices(k, 1)
-    half = pt.zeros((k, k))[rows, columns].set(_normal("rivalry", len(rows)))
-    opponent = _zero_sum(_normal("opponent", r, k - 1), 1)
-    logits = priors.engagement_scale * ((half + half.T)[:, :, None] + opponent.T[None])
-    return pt.exp(logits) * (1 - np.eye(k))[:, :, None]
+        return log_cell
+    contested = _zero_sum(_normal("contested", k - 1), 0)
+    factors = design.factors
+    member = factors.set_member
+    own = priors.contested_scale * contested[member] + priors.engagement_scale * _normal("engagement", len(member))
+    set_of = np.repeat(np.arange(len(factors.set_channel)), np.diff(factors.set_start))
+    shape = (len(factors.set_channel), k + 1)
+    inside = np.zeros(shape, dtype=bool)
+    inside[set_of, member] = True
+    weight = pt.zeros(shape)[set_of, member].set(own)
+
+    contest = design.patterns.contest[design.groups.pattern]
+    among = inside[contest]
+    log_inside = pt.switch(among, log_cell + weight[contest], -np.inf)
+    log_outside = pt.switch(among, -np.inf, log_cell)
+    right = accuracy[factors.set_channel[contest]][:, None]
+    shares = pt.switch(
+        among,
+        pt.log(right) + log_inside - pt.logsumexp(log_inside, axis=1, keepdims=True),
+        pt.log1p(-right) + log_outside - pt.logsumexp(log_outside, axis=1, keepdims=True),
+    )
+    return pt.switch((contest >= 0)[:, None], shares, log_cell)
 
 
-def _elementary(weight: Tensor, degree: int, size: int) -> Tensor:
-    """Elementary symmetric polynomial of a weight vector."""
-    sums = [pt.as_tensor(1.0)] + [pt.as_tensor(0.0)] * degree
-    for i in range(size):
-        sums = [sums[0], *(sums[d] + weight[i] * sums[d - 1] for d in range(1, degree + 1))]
-    return sums[degree]
-
-
-def _log_factors(design: Design, reach: Tensor, accuracy: Tensor, notoriety: Tensor, weight: Tensor) -> Tensor:
+def _log_factors(design: Design, reach: Tensor, accuracy: Tensor, notoriety: Tensor) -> Tensor:
     """Log probability of each factor by actor (factor, actor)."""
     factors, n_org = design.factors, len(design.organizations)
     rows = []
@@ -174,19 +183,16 @@ def _log_factors(design: Design, reach: Tensor, accuracy: Tensor, notoriety: Ten
             rows.append(pt.set_subtensor(wrong[a], pt.log(accuracy[h])))
         elif kind == SET:
             members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
-            rows.append(_log_set(members, factors.set_region[a], accuracy[h], weight, n_org))
+            rows.append(_log_set(members, accuracy[h], n_org))
     return pt.stack(rows) if rows else pt.zeros((0, n_org + 1))
 
 
-def _log_set(members: npt.NDArray[np.int64], region: int, accuracy: Tensor, weight: Tensor, n_org: int) -> Tensor:
-    """Log probability of a candidate set by actor: right with the accuracy, its other members by engagement."""
+def _log_set(members: npt.NDArray[np.int64], accuracy: Tensor, n_org: int) -> Tensor:
+    """Log probability of a further set by actor: right with the accuracy, its other members at random."""
     size = len(members)
     row = [pt.log1p(-accuracy) - _log_choose(n_org - 1, size)] * n_org + [pt.as_tensor(-_log_choose(n_org, size))]
     for k in members:
-        row[k] = pt.log(accuracy)
-        if size > 1:
-            met = sum(pt.log(weight[k, m, region]) for m in members if m != k)
-            row[k] = row[k] + met - pt.log(_elementary(weight[k, :, region], size - 1, n_org))
+        row[k] = pt.log(accuracy) - _log_choose(n_org - 1, size - 1)
     return pt.stack(row)
 
 
