@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from violencescore.methodology import Methodology, shipped_methodology
-from violencescore.names import BASELINE, OTHER, WINDOW, category_label
+from violencescore.names import OTHER, category_label
 from violencescore.output import write_folder
 
 Array = npt.NDArray[np.float64]

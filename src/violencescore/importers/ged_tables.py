@@ -124,6 +124,7 @@ def build_tables(events: pd.DataFrame) -> Tables:
     fights = list(zip(incidents["side_a"], incidents["side_b"], incidents["killer"], strict=True))
     sets = {fight: _candidates(*fight) for fight in set(fights)}
     candidates = pd.Series([sets[fight] for fight in fights], index=incidents.index, dtype=object)
+    n_candidates = candidates.map(len)
     evidence = (
         incidents.assign(channel=CHANNEL, name=candidates)
         .explode("name")
