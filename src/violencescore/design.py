@@ -182,7 +182,7 @@ def build_design(assessment: Assessment) -> Design:
     harms = _harms(assessment, index)
     kind_codes, kinds = _kinds(harms, len(index), methodology.category_labels)
     region_codes, regions = pd.factorize(incidents["region"], sort=True)
-    period_codes = np.asarray(pd.Index(periods).get_indexer(incidents["period"]), dtype=np.int64)
+    period_codes = np.asarray(pd.Index(periods).get_indexer(pd.Index(incidents["period"])), dtype=np.int64)
     settled = _settled(assessment, index, actors)
 
     evidence = assessment.evidence
@@ -210,11 +210,16 @@ def build_design(assessment: Assessment) -> Design:
         days=np.array([days[p] for p in periods]),
         factors=factors,
         patterns=patterns,
-        groups=Groups(*groups.T, n=np.bincount(group_codes, minlength=len(groups)).astype(np.int64)),
+        groups=_groups(group_codes, groups),
         profiles=_profiles(harms, group_codes),
         incident_id=incidents["incident_id"].to_numpy(dtype=object),
         incident_group=group_codes,
     )
+
+
+def _groups(codes: IntArray, rows: IntArray) -> Groups:
+    kind, region, period, pattern = (_ints(column) for column in rows.T)
+    return Groups(kind, region, period, pattern, _ints(np.bincount(codes, minlength=len(rows))))
 
 
 @dataclass(frozen=True)
@@ -240,7 +245,7 @@ class _Harms:
 
 
 def _codes(values: pd.Series, labels: tuple[str, ...]) -> IntArray:
-    return np.asarray(pd.Index(labels).get_indexer(values), dtype=np.int64)
+    return np.asarray(pd.Index(labels).get_indexer(pd.Index(values)), dtype=np.int64)
 
 
 def _ints(values: npt.ArrayLike) -> IntArray:
@@ -249,7 +254,7 @@ def _ints(values: npt.ArrayLike) -> IntArray:
 
 def _harms(assessment: Assessment, index: pd.Index) -> _Harms:
     table = assessment.harms
-    incident = _ints(index.get_indexer(table["incident_id"]))
+    incident = _ints(index.get_indexer(pd.Index(table["incident_id"])))
     category = _codes(table["category"], tuple(assessment.methodology.category_labels))
     order = np.lexsort((category, incident))
     columns = [_ints(table[c])[order] for c in ("low", "best", "high")]
@@ -269,7 +274,7 @@ def _settled(assessment: Assessment, index: pd.Index, actors: tuple[str, ...]) -
     settled = np.full((len(index), 3), UNKNOWN, dtype=np.int64)
     table = assessment.adjudications
     if len(table):
-        rows = index.get_indexer(table["incident_id"])
+        rows = index.get_indexer(pd.Index(table["incident_id"]))
         settled[rows, 0] = _codes(table["organization_id"], actors)
         flag = table["false_flag"].astype("object")
         settled[rows, 1] = np.where(flag.isna(), UNKNOWN, flag.eq(True).astype(np.int64))
@@ -317,13 +322,13 @@ def _pieces(assessment: Assessment, index: pd.Index, actors: tuple[str, ...], ch
     rows = pd.DataFrame(
         {
             "piece": piece,
-            "incident": index.get_indexer(table["incident_id"]),
+            "incident": index.get_indexer(pd.Index(table["incident_id"])),
             "channel": _codes(table["channel"], channels),
             "actor": _codes(table["organization_id"], actors),
         }
     ).sort_values(["piece", "actor"], kind="stable")
     head = rows.drop_duplicates("piece")
-    size = rows.groupby("piece").size().to_numpy()
+    size = _ints(rows.groupby("piece").size())
     incident, channel = _ints(head["incident"]), _ints(head["channel"])
     several = np.array([assessment.methodology.channels[c].candidates for c in channels], dtype=bool)
     is_set = several[channel]

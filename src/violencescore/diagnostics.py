@@ -122,7 +122,7 @@ def identification(posterior: xr.Dataset, prior: xr.Dataset) -> tuple[Mapping[st
         if name not in posterior:
             continue
         sample = ("chain", "draw")
-        parts = [f(d[name]) for d in (prior, posterior) for f in (lambda x: x.mean(sample), lambda x: x.std(sample))]
+        parts = [part for draws in (prior[name], posterior[name]) for part in (draws.mean(sample), draws.std(sample))]
         for index in np.ndindex(parts[0].shape):
             prior_mean, prior_sd, mean, sd = (float(p.values[index]) for p in parts)
             if prior_sd == 0.0:

@@ -14,8 +14,8 @@ from violencescore.errors import Fault, InputError
 
 def require_free(folder: Path) -> None:
     """Raise ``InputError`` unless ``folder`` does not exist or is an empty folder."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        rule = "the output must not exist yet, or be an empty folder: choose another name or remove it"
+    if (folder.exists() or folder.is_symlink()) and (not folder.is_dir() or any(folder.iterdir())):
+        rule = "exists and is not an empty folder; choose another name, or remove it first"
         raise InputError([Fault("--out", rule, value=str(folder))])
 
 
@@ -36,7 +36,8 @@ def write_folder(folder: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     except OSError as error:
-        raise InputError([Fault("--out", f"the folder cannot be made ({error.strerror})", value=str(folder))]) from error
+        rule = f"the folder cannot be made ({error.strerror})"
+        raise InputError([Fault("--out", rule, value=str(folder))]) from error
     try:
         yield staging
         staging.chmod(0o755)
@@ -61,7 +62,8 @@ def write_file(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     except OSError as error:
-        raise InputError([Fault("--out", f"the file cannot be written ({error.strerror})", value=str(path))]) from error
+        rule = f"the file cannot be written ({error.strerror})"
+        raise InputError([Fault("--out", rule, value=str(path))]) from error
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)

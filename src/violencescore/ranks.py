@@ -176,10 +176,8 @@ def first_probability(
         raise ValueError(f"scores are negative, so none can exceed another by a share of {margin}")
     best_other = _best_other(draws.values)
     gap = draws.values - (1 + margin) * best_other
-    if margin > 0:
-        share = ((gap >= 0) & (draws.values > best_other)).astype(np.float64)
-    else:
-        share = _first_shares(draws)
+    clear = (gap >= 0) & (draws.values > best_other)
+    share = clear.astype(np.float64) if margin > 0 else _first_shares(draws)
     estimates = zip(*estimate_probability(share, gap), strict=True)
     return {i: Probability(float(p), float(e)) for i, (p, e) in zip(draws.ids, estimates, strict=True)}
 

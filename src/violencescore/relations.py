@@ -63,18 +63,18 @@ def incident_faults(table: Table, incidents: pd.DataFrame) -> Iterator[Fault]:
 
 
 def range_faults(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:
-    """low <= best <= high, of counts and of revenues."""
+    """Hold low <= best <= high, of counts and of revenues."""
     low, best, high = frame["low"], frame["best"], frame["high"]
     order = "low <= best <= high must hold"
     if "low" in table.frame:
         mask = (low > best).fillna(False)
-        yield from table.faults(mask, "low", lambda p: f"is above best ({_plain(best.at[p])}); {order}")
+        yield from table.faults(mask, "low", lambda p: f"is above best ({_plain(float(best[p]))}); {order}")
     if "high" in table.frame:
         mask = (high < best).fillna(False)
-        yield from table.faults(mask, "high", lambda p: f"is below best ({_plain(best.at[p])}); {order}")
+        yield from table.faults(mask, "high", lambda p: f"is below best ({_plain(float(best[p]))}); {order}")
     if "low" in table.frame and "high" in table.frame:
         mask = (best.isna() & (low > high)).fillna(False)
-        yield from table.faults(mask, "low", lambda p: f"is above high ({_plain(high.at[p])}); {order}")
+        yield from table.faults(mask, "low", lambda p: f"is above high ({_plain(float(high[p]))}); {order}")
 
 
 def _plain(value: float) -> str:
@@ -98,7 +98,7 @@ def adjudication_faults(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:
     yield from table.faults(
         same, "framed_id", "is the perpetrator, who cannot frame itself; name the framed one"
     )
-    honest = framed & (frame["false_flag"] == False).fillna(False).astype(bool)
+    honest = framed & frame["false_flag"].eq(False).fillna(False).astype(bool)
     rule = "is given although false_flag is false; leave it empty, or set false_flag to true"
     yield from table.faults(honest, "framed_id", rule)
 
@@ -109,7 +109,7 @@ def unit_faults(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:
     differs = frame["unit"] != first
 
     def rule(p: int) -> str:
-        kind = frame.at[p, "kind"]
+        kind = str(frame["kind"][p])
         return f"differs from the unit {first.at[p]!r} of earlier rows of kind {kind}; use one unit"
 
     yield from table.faults(differs, "unit", rule)
@@ -135,7 +135,7 @@ def candidate_faults(
     def rule(p: int) -> str:
         return (
             "is a second organization in one piece of evidence (same incident, channel and origin), after "
-            f"{firsts[p]}; {frame.at[p, 'channel']} names one: keep one, or state different origins"
+            f"{firsts[p]}; {frame['channel'][p]} names one: keep one, or state different origins"
         )
 
     yield from table.faults(frame.index.isin(second), "organization_id", rule)

@@ -58,7 +58,7 @@ def _posterior(
     estimates: pd.DataFrame, log_best: FloatArray, organizations: Sequence[str], prior: RevenuePrior
 ) -> tuple[FloatArray, FloatArray]:
     """Mean and covariance of the organizations' log revenues, by conditioning a joint normal."""
-    who = np.asarray(pd.Index(organizations).get_indexer(estimates["organization_id"]), dtype=np.int64)
+    who = np.asarray(pd.Index(organizations).get_indexer(pd.Index(estimates["organization_id"])), dtype=np.int64)
     known = who >= 0
     who, log_best = who[known], log_best[known]
     source = pd.factorize(estimates["source_id"])[0][known]
@@ -82,4 +82,5 @@ def _log_width(estimates: pd.DataFrame, interval: float) -> FloatArray:
     sides = (low < best).astype(float) + (high > best)
     z = float(norm.ppf(0.5 + interval / 2))
     spread = np.log(high) - np.log(low)
-    return np.divide(spread, sides * z, out=np.zeros(len(best)), where=sides > 0)
+    width: FloatArray = np.divide(spread, sides * z, out=np.zeros(len(best)), where=sides > 0)
+    return width

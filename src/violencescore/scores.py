@@ -65,7 +65,8 @@ def score_draws(
                 'or set per = "none" under [score] in the methodology.'
             )
         scores = scores / posterior["revenue"][per]
-    return scores.transpose("chain", "draw", ORGANIZATION).rename("score").assign_attrs(per=per, estimand=estimand)
+    draws: xr.DataArray = scores.transpose("chain", "draw", ORGANIZATION).rename("score")
+    return draws.assign_attrs(per=per, estimand=estimand)
 
 
 def published_weights(posterior: xr.DataTree, methodology: Methodology) -> xr.DataArray:
@@ -84,7 +85,8 @@ def published_weights(posterior: xr.DataTree, methodology: Methodology) -> xr.Da
             "The methodology says that the panel's weights count, but the table `panel_weights` is missing or empty: "
             'add it, or set use = "published" under [weights].'
         )
-    return pool_weights(posterior["weights"]["panel_weight"], methodology.weights)
+    panel = posterior["weights"].to_dataset()["panel_weight"]
+    return pool_weights(panel, methodology.weights)
 
 
 def pool_weights(panel: xr.DataArray, rule: Weights) -> xr.DataArray:
@@ -98,7 +100,8 @@ def pool_weights(panel: xr.DataArray, rule: Weights) -> xr.DataArray:
     elif rule.pool == "median":
         pooled = shares.median(PANELIST)
     else:
-        pooled = np.exp(np.log(np.maximum(shares, _FLOOR * shares.max())).mean(PANELIST))
+        pooled = xr.apply_ufunc(np.log, shares.clip(_FLOOR * shares.max())).mean(PANELIST)
+        pooled = xr.apply_ufunc(np.exp, pooled)
     return pooled / pooled.sum(CATEGORY)
 
 
@@ -131,4 +134,5 @@ def baseline_ratio(posterior: xr.DataTree, methodology: Methodology) -> xr.DataA
     ]
     if not bool((totals[1] > 0).all()):
         return None
-    return totals[0] / totals[1]
+    ratio: xr.DataArray = totals[0] / totals[1]
+    return ratio

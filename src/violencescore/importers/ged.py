@@ -17,10 +17,10 @@ import pandas as pd
 
 from violencescore.errors import Fault, InputError
 from violencescore.fingerprint import file_sha256
-from violencescore.importers.folder import require_free, write_folder
 from violencescore.importers.ged_file import UNSTATED, GedFile, read_ged_file, version_of
 from violencescore.importers.ged_package import build_datapackage
 from violencescore.importers.ged_tables import Repaired, Tables, build_repaired, build_tables
+from violencescore.output import require_free, write_folder
 
 METHODOLOGY = "ucdp-ged-dyads"
 _COARSE = 4
@@ -142,7 +142,9 @@ def import_ged(
         **csv,
         "datapackage.json": build_datapackage(csv, source.name, file_sha256(source), version),
     }
-    write_folder(folder, files)
+    with write_folder(folder) as staging:
+        for name, text in files.items():
+            (staging / name).write_text(text, encoding="utf-8", newline="")
     return ImportSummary(
         out=folder,
         version=version,

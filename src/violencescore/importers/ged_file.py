@@ -97,7 +97,7 @@ def read_ged_file(path: Path, country: str | None = None) -> GedFile:
         clean = _only_country(clean, country, path.name)
     n_cleaned = sum(int((raw.loc[clean.index, name].str.strip() != clean[name]).sum()) for name in names)
     parsed = clean.assign(**{name: pd.to_datetime(_map_values(clean[name], _parse_date)) for name in _DATES})
-    marks = [*_text_faults(clean), *_number_faults(clean), *_date_faults(clean, parsed)]
+    marks = [*_text_faults(clean), *_number_faults(clean), *_date_faults(parsed)]
     if marks:
         raise InputError(_located(marks, clean, path))
     integers = [*_CODES, *_COUNTS]
@@ -256,7 +256,7 @@ def _number_faults(table: pd.DataFrame) -> list[_Mark]:
     return marks if any(bad.any() for _, _, bad in marks) else []
 
 
-def _date_faults(table: pd.DataFrame, parsed: pd.DataFrame) -> list[_Mark]:
+def _date_faults(parsed: pd.DataFrame) -> list[_Mark]:
     rule = "is not a date of our time (ISO 8601: YYYY-MM-DD, a time of day may follow)"
     marks = [(name, rule, parsed[name].isna()) for name in _DATES]
     marks.append(("date_end", "lies before date_start", parsed["date_end"] < parsed["date_start"]))

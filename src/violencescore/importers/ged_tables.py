@@ -252,7 +252,7 @@ def _build_harms(deaths: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
 def _regions(events: pd.DataFrame) -> pd.Series:
     """Return adm_1, with the country before it where there are several: provinces share names."""
     regions = events["adm_1"].where(events["adm_1"] != "", UNKNOWN_REGION)
-    return regions if events["country"].nunique() == 1 else events["country"] + ": " + regions
+    return regions if len(events["country"].unique()) == 1 else events["country"] + ": " + regions
 
 
 def _role_of_side(side: str) -> str:

@@ -178,7 +178,6 @@ def factor_table(
 def evidence_gradient(
     vector: Array,
     offset: Index,
-    sizes: Index,
     prior: Array,
     chance: float,
     kind: Index,

@@ -3,8 +3,8 @@
     sum over groups g of n_g log(sum_k W[q_g, k] L[p_g, k]) - sum over q, k of W[q, k] + log prior
 
 with the perpetrator and the false flag summed out (METHOD section 4). Where candidates are named, W is each one's share
-of what happened between them, and how much that was is given, not modelled (see ``cell_weight``). ``specification`` states the same density in
-PyMC; a test holds the two together, value and gradient.
+of what happened between them, and how much that was is given, not modelled (see ``cell_weight``). ``specification``
+states the same density in PyMC; a test holds the two together, value and gradient.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def log_density(
     )
     violence_gradient(vector, offset, sizes, prior, rates, grad_rate, grad_presence, grad)
     evidence_gradient(
-        vector, offset, sizes, prior, chance, factors[0], factors[1], factors[2], factors[4], factors[5],
+        vector, offset, prior, chance, factors[0], factors[1], factors[2], factors[4], factors[5],
         said, grad_factor, grad_accuracy, grad,
     )  # fmt: skip
     engagement_gradient(offset, sizes, prior, factors[5], grad_weight, grad)

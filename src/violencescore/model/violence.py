@@ -160,7 +160,8 @@ def violence_gradient(
 @njit(**OPTIONS)
 def organization_scale(vector: Array, offset: Index, prior: Array) -> float:
     """Return the learned prior sd of the organizations' log levels, whose effects are centred."""
-    return learned_scale(vector, offset[lay.ORGANIZATION_SCALE], prior[lay.P_LOG_RATE], prior[lay.P_SPREAD])
+    scale: float = learned_scale(vector, offset[lay.ORGANIZATION_SCALE], prior[lay.P_LOG_RATE], prior[lay.P_SPREAD])
+    return scale
 
 
 @njit(**OPTIONS)
@@ -171,7 +172,7 @@ def log_prior(vector: Array, offset: Index, prior: Array, beta: Array, chance: f
     Beta above chance, on the logit scale between chance and one) and staging rates (a Beta, on the logit scale).
     ``beta`` holds the Beta parameters of the accuracies, then of the staging rates, row by row.
     """
-    total = 0.0
+    total: float = 0.0
     for i in range(vector.size):
         total -= 0.5 * vector[i] * vector[i]
         grad[i] -= vector[i]

@@ -1,0 +1,36 @@
+# Each command sets itself up on a fresh machine; `make help` lists them.
+.PHONY: help setup demo test test-slow check bench lock clean
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup:  ## make .venv (called by all others)
+	@scripts/setup
+
+demo: setup  ## run the main job on the embedded, fictional example
+	@$(BIN)/violencescore demo
+
+test: setup  ## pass the tests
+	$(BIN)/python -m pytest -q
+
+test-slow: setup  ## the long statistical tests too
+	$(BIN)/python -m pytest -q -m "slow or not slow"
+
+check: setup  ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup  ## does it find the truth? (about half an hour)
+	$(BIN)/python benchmarks/recovery.py --world plain --last 24
+	$(BIN)/python benchmarks/recovery.py --world famous --last 24
+	$(BIN)/python benchmarks/recovery.py --world dyads --last 20
+
+lock:  ## pin the dependencies anew
+	uv pip compile pyproject.toml --group dev --universal --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+
+clean:  ## remove what the other commands made
+	rm -rf .venv .uv demo-run demo-run-*
