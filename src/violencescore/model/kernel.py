@@ -192,12 +192,14 @@ def log_density(
     for g in range(count.size):
         c, r, t, p, n = kind[g], region[g], period[g], pattern[g], count[g]
         contest = patterns_contest[p]
+        first, last, channel, accurate = 0, 0, 0, 1.0
         if contest >= 0:
             first, last, channel = set_start[contest], set_start[contest + 1], set_channel[contest]
             accurate = said[2][channel]
+            cell_weight(rate[c, t], presence[r], accurate, set_member[first:last], weight[first:last], cell)
         else:
-            first, last, channel, accurate = 0, 0, 0, 1.0
-        cell_weight(rate[c, t], presence[r], accurate, set_member[first:last], weight[first:last], cell)
+            for k in range(n_actors):
+                cell[k] = rate[c, t, k] * presence[r, k]
         mixed = 0.0
         for k in range(n_actors):
             mixed += cell[k] * (honest[p, k] + false[p, k])
@@ -249,6 +251,7 @@ def patterns_gradient(
     n_patterns, n_actors = firm.shape
     of_firm = np.empty(n_actors)
     of_forged = np.empty(n_actors)
+    n_honest, n_false = np.zeros(share.shape), np.zeros(share.shape)
     firm_start, firm_member, forged_start, forged_member, period, _, _, framed, _ = patterns
     for p in range(n_patterns):
         t = period[p]
@@ -259,10 +262,9 @@ def patterns_gradient(
             if g == 0.0:
                 continue
             of_forged[k] += g * honest[p, k]
-            if honest[p, k] > 0.0:
-                grad_share[t, k] -= g * honest[p, k] / (1.0 - share[t, k])
+            n_honest[t, k] += g * honest[p, k]
             if false[p, k] > 0.0:
-                grad_share[t, k] += g * false[p, k] / share[t, k]
+                n_false[t, k] += g * false[p, k]
                 scale = g * firm[p, k] * share[t, k]
                 if framed[p] >= 0:
                     m = framed[p]
@@ -279,6 +281,10 @@ def patterns_gradient(
         for i in range(forged_start[p], forged_start[p + 1]):
             for k in range(n_actors):
                 grad_factor[forged_member[i], k] += of_forged[k]
+    for t in range(share.shape[0]):
+        for k in range(n_actors):
+            if share[t, k] > 0.0:
+                grad_share[t, k] += n_false[t, k] / share[t, k] - n_honest[t, k] / (1.0 - share[t, k])
 
 
 @dataclass(frozen=True)

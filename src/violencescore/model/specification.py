@@ -215,7 +215,9 @@ def _log_patterns(design: Design, log_factor: Tensor, share: Tensor, target: Ten
     false = phi * pt.switch((patterns.framed >= 0)[:, None], known, everyone) * (patterns.staged != 0)[:, None]
     who = patterns.perpetrator
     possible = (who[:, None] < 0) | (who[:, None] == np.arange(n_actors))
-    return pt.switch(possible, firm + pt.log(honest + false), -np.inf)
+    # The logarithm is kept from the zeros of those who are ruled out, whose gradient would not be finite.
+    either = pt.switch(possible, honest + false, 1.0)
+    return pt.switch(possible, firm + pt.log(either), -np.inf)
 
 
 def _sums(start: npt.NDArray[np.int64], member: npt.NDArray[np.int64], log_factor: Tensor) -> Tensor:
