@@ -14,7 +14,7 @@ import xarray as xr
 
 from violencescore.methodology import Methodology
 from violencescore.montecarlo import Probability
-from violencescore.names import PANELIST
+from violencescore.names import ORGANIZATION, PANELIST
 from violencescore.ranks import rank_table
 from violencescore.scores import pool_weights, score_draws
 
@@ -40,7 +40,7 @@ def panel_table(posterior: xr.DataTree, methodology: Methodology) -> pd.DataFram
         mcse_without by the pooled weights of all others (empty unless the panel's weights are those that count and
         there are others); and p_first_of_<organization_id> by the panelist's own weights.
     """
-    if "weights" not in posterior.children:
+    if "weights" not in posterior.children or posterior["harms"].sizes[ORGANIZATION] == 0:
         return None
     panel = posterior["weights"]["panel_weight"]
     verdict, _ = _leader(rank_table(score_draws(posterior, methodology)))
@@ -106,4 +106,4 @@ def panel_sentences(table: pd.DataFrame, leader: str, names: Mapping[str, str]) 
         return tuple(found)
     who = "The one panelist's weights put" if n == 1 else f"Each of the {n} panelists' weights alone put"
     more = ", and leaving any one of them out changes nothing" if len(left_out) else ""
-    return (f"{who} {names[leader]} first, as the verdict does{more}.",)
+    return (f"{who} {names[leader]} first, as the weights that count do{more}.",)

@@ -2,33 +2,78 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+type Report = Callable[[str, int, int], None]
+"""Called with the stage, how much of it is done, and how much there is; from any thread."""
+
+LINE_EVERY = 5.0
+"""Seconds between two lines of one stage, where progress is written as lines."""
 
 
 @contextmanager
-def show_progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Give a function (stage, done, total) that moves a bar; where no one watches, stages are lines of text."""
+def show_progress(console: Console) -> Iterator[Report]:
+    """Give a function (stage, done, total) that moves a bar; where no one watches, it writes lines of text."""
     if not console.is_terminal:
-        seen: set[str] = set()
-
-        def report_line(stage: str, done: int, total: int) -> None:
-            if stage not in seen:
-                seen.add(stage)
-                console.print(f"{stage} ...", markup=False)
-
-        yield report_line
+        yield ProgressLines(lambda line: console.print(line, markup=False, highlight=False))
         return
-    columns = (TextColumn("{task.description:>10}"), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description:>16}"),
+        BarColumn(bar_width=20),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
+        yield ProgressBars(bars)
 
-        def report_bar(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
 
-        yield report_bar
+@dataclass
+class ProgressBars:
+    """A bar for each stage; a stage that starts over (more draws were needed) gets another."""
+
+    bars: Progress
+    tasks: dict[str, TaskID] = field(default_factory=dict)
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Move the bar of a stage."""
+        known = self.tasks.get(stage)
+        if known is None or (done < total and self.bars.tasks[known].finished):
+            label = stage if known is None else f"more {stage}"
+            known = self.tasks[stage] = self.bars.add_task(label, total=total)
+        self.bars.update(known, completed=done, total=total)
+
+
+@dataclass
+class ProgressLines:
+    """A line when a stage starts, and now and then one that says how much is done and how long is left."""
+
+    write: Callable[[str], None]
+    clock: Callable[[], float] = time.monotonic
+    started: dict[str, float] = field(default_factory=dict)
+    said: dict[str, float] = field(default_factory=dict)
+    finished: set[str] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Write a line if it is time for one."""
+        with self.lock:
+            now = self.clock()
+            if stage not in self.started or (stage in self.finished and done < total):
+                self.write(f"{stage} ..." if stage not in self.started else f"{stage}, once more ...")
+                self.started[stage] = self.said[stage] = now
+                self.finished.discard(stage)
+            elif 0 < done < total and now - self.said[stage] >= LINE_EVERY:
+                left = (now - self.started[stage]) * (total - done) / done
+                self.write(f"{stage}: {100 * done // total} % done, about {max(left, 1):.0f} s left")
+                self.said[stage] = now
+            if done >= total:
+                self.finished.add(stage)

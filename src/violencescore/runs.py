@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -15,12 +18,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from violencescore import __version__
 from violencescore.decision import Decision
 from violencescore.errors import Fault, InputError
 from violencescore.fingerprint import file_sha256
 from violencescore.methodology import Methodology, methodology_from_dict
-from violencescore.names import OTHER
-from violencescore.output import write_folder
+from violencescore.names import CATEGORY, CHAIN, DRAW, ORGANIZATION, OTHER
+from violencescore.output import require_free, write_folder
+from violencescore.panel import panel_table
 from violencescore.scores import score_draws
 from violencescore.verdict import decide_posterior
 
@@ -29,9 +34,16 @@ if TYPE_CHECKING:
 
 RANKING, PAIRWISE, DECISION = "ranking.csv", "pairwise.csv", "decision.json"
 ATTRIBUTION, DIAGNOSTICS, POSTERIOR = "attribution.csv", "diagnostics.json", "posterior.nc"
-METHODOLOGY, RUN = "methodology.json", "run.json"
+METHODOLOGY, RUN, PANEL = "methodology.json", "run.json", "panel.csv"
 
-_PACKAGES = ("violencescore", "numpy", "numba", "nutpie", "pandas", "xarray", "pymc", "arviz", "h5netcdf")
+_PACKAGES = (
+    "numpy", "scipy", "pandas", "xarray", "numba", "nutpie", "pymc", "pytensor", "arviz", "arviz-stats",
+    "h5netcdf", "h5py", "pandera", "pydantic",
+)  # fmt: skip
+_NEEDED = frozenset({RANKING, PAIRWISE, DECISION, ATTRIBUTION, DIAGNOSTICS, POSTERIOR, METHODOLOGY})
+_HARM_DIMS = (CHAIN, DRAW, ORGANIZATION, CATEGORY)
+_UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, IndexError)
+"""What the libraries raise on a damaged netCDF file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +67,28 @@ class Run:
 
     @cached_property
     def posterior(self) -> xr.DataTree:
-        """The draws, read on first use."""
+        """The draws, read on first use.
+
+        Raises
+        ------
+        InputError
+            If the file is not netCDF, or holds no draws of harm.
+        """
+        path = self.folder / POSTERIOR
         try:
-            with xr.open_datatree(self.folder / POSTERIOR, engine="h5netcdf") as tree:
-                return tree.load()
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            rule = f"the draws cannot be read as netCDF ({error})"
-            raise InputError([Fault(str(self.folder / POSTERIOR), rule)]) from error
+            with xr.open_datatree(path, engine="h5netcdf") as tree:
+                posterior = tree.load()
+        except _UNREADABLE as error:
+            raise InputError([Fault(str(path), f"the draws cannot be read as netCDF ({error})")]) from error
+        faults = [Fault(str(path), rule) for rule in _missing_in(posterior)]
+        if faults:
+            raise InputError(faults)
+        return posterior
+
+    @cached_property
+    def panel(self) -> pd.DataFrame | None:
+        """Who is first by each panelist's own weights; None without a panel."""
+        return panel_table(self.posterior, self.methodology)
 
     def scores(self) -> xr.DataArray:
         """Draws of the scores (chain, draw, organization) under the methodology of the run."""
@@ -85,19 +112,21 @@ def write_run(fit: Fit, folder: str | Path, seconds: Mapping[str, float]) -> Non
     InputError
         If the folder exists and is not empty, or cannot be made.
     """
-    decision = fit.decision
-    with write_folder(Path(folder)) as staging:
+    decision, methodology = fit.decision, fit.assessment.methodology
+    panel = panel_table(fit.posterior, methodology)
+    with _as_input_errors(folder), write_folder(Path(folder)) as staging:
         decision.ranking.to_csv(staging / RANKING, index=False)
         decision.pairwise.to_csv(staging / PAIRWISE, index=False)
+        if panel is not None:
+            panel.to_csv(staging / PANEL, index=False)
         _write_json(staging / DECISION, decision.to_json_dict())
         attribution_table(fit).to_csv(staging / ATTRIBUTION, index=False)
-        _write_json(staging / DIAGNOSTICS, fit.diagnostics.to_json_dict(seconds))
-        _write_json(staging / METHODOLOGY, fit.assessment.methodology.model_dump(mode="json"))
+        _write_json(staging / DIAGNOSTICS, finite(fit.diagnostics.to_json_dict(seconds)))
+        _write_json(staging / METHODOLOGY, methodology.model_dump(mode="json"))
         _write_posterior(fit.posterior, staging / POSTERIOR)
         outputs = {path.name: file_sha256(path) for path in sorted(staging.iterdir())}
-        methodology = fit.assessment.methodology
         content = {
-            "packages": {name: version(name) for name in _PACKAGES},
+            "packages": {"violencescore": __version__} | {name: version(name) for name in _PACKAGES},
             "python": platform.python_version(),
             "seed": fit.seed,
             "inputs": dict(fit.assessment.inputs),
@@ -106,6 +135,37 @@ def write_run(fit: Fit, folder: str | Path, seconds: Mapping[str, float]) -> Non
             "messages": list(fit.assessment.messages),
         }
         _write_json(staging / RUN, content)
+
+
+def require_writable(folder: str | Path) -> None:
+    """Raise ``InputError`` unless a run folder could be made there: asked before sampling, not after it."""
+    folder = Path(folder)
+    require_free(folder)
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise InputError([Fault("--out", f"{above} is a file, not a folder; choose another name", value=str(folder))])
+    if not os.access(above, os.W_OK | os.X_OK):
+        rule = f"nothing may be written in {above}; choose another place"
+        raise InputError([Fault("--out", rule, value=str(folder))])
+
+
+@contextmanager
+def _as_input_errors(folder: str | Path) -> Iterator[None]:
+    """Turn a full disk and its like into a fault that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        rule = f"the run cannot be written ({error.strerror or error})"
+        raise InputError([Fault("--out", rule, value=str(folder))]) from error
+
+
+def finite(value: Any) -> Any:
+    """Return JSON values with null for every number that JSON cannot write (missing or infinite)."""
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def attribution_table(fit: Fit) -> pd.DataFrame:
@@ -128,18 +188,37 @@ def load_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     if not (folder / RUN).is_file():
-        raise InputError([Fault(str(folder), f"is not a run folder: it has no {RUN}; make one with `violencescore fit`")])
-    run = _read_json(folder / RUN)
-    outputs = run.get("outputs") if isinstance(run, dict) else None
-    needed = {RANKING, PAIRWISE, DECISION, ATTRIBUTION, DIAGNOSTICS, POSTERIOR, METHODOLOGY}
-    if not isinstance(outputs, dict) or not needed <= outputs.keys():
+        rule = f"is not a run folder: it has no {RUN}; make one with `violencescore fit`"
+        raise InputError([Fault(str(folder), rule)])
+    run = _read_object(folder / RUN)
+    outputs = run.get("outputs")
+    if not isinstance(outputs, dict) or not outputs.keys() >= _NEEDED:
         rule = "must list the digests of all output files under `outputs`"
         raise InputError([Fault(str(folder / RUN), rule)])
-    faults = [fault for name in sorted(needed) for fault in _check_digest(folder / name, outputs[name])]
+    names = sorted(name for name in outputs if Path(name).name == name)
+    faults = [fault for name in names for fault in _check_digest(folder / name, outputs[name])]
     if faults:
         raise InputError(faults)
-    methodology = methodology_from_dict(_read_json(folder / METHODOLOGY))
-    return Run(folder, methodology, _read_json(folder / DIAGNOSTICS), run)
+    diagnostics = _read_object(folder / DIAGNOSTICS)
+    if not isinstance(diagnostics.get("converged"), bool):
+        rule = "must say under `converged` whether the sampler converged: true or false"
+        raise InputError([Fault(str(folder / DIAGNOSTICS), rule)])
+    return Run(folder, methodology_from_dict(_read_object(folder / METHODOLOGY)), diagnostics, run)
+
+
+def _missing_in(posterior: xr.DataTree) -> Iterator[str]:
+    """Say what a file lacks that the scores are computed from."""
+    if "harms" not in posterior.children:
+        yield "holds no group `harms`: these are not draws of ours"
+        return
+    harms = posterior["harms"]
+    for name in ("harm_realized", "harm_rate"):
+        if name not in harms.data_vars or set(harms[name].dims) != set(_HARM_DIMS):
+            yield f"must hold {name} ({', '.join(_HARM_DIMS)}) in the group `harms`"
+        elif not bool(np.isfinite(harms[name]).all()) or harms[name].size == 0:
+            yield f"must hold draws of {name} that are finite numbers"
+    if not {ORGANIZATION, CATEGORY} <= set(harms.coords):
+        yield "must name organizations and categories in the group `harms`"
 
 
 def _check_digest(path: Path, expected: object) -> list[Fault]:
@@ -159,6 +238,13 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError([Fault(str(path), f"cannot be read as JSON ({error})")]) from error
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    value = _read_json(path)
+    if not isinstance(value, dict):
+        raise InputError([Fault(str(path), "must hold a JSON object: names and values in braces")])
+    return value
 
 
 def _write_posterior(tree: xr.DataTree, path: Path) -> None:

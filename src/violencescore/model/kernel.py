@@ -34,12 +34,16 @@ from violencescore.model.violence import log_prior, violence, violence_gradient
 from violencescore.model.zerosum import OPTIONS
 
 RESCALE_EVERY = 12
-"""Factors multiplied before a pattern's probabilities are brought back to a maximum of one: no underflow."""
+"""Factors multiplied before a pattern's probabilities are brought back to about one: no underflow."""
 
 
 @njit(**OPTIONS)
-def products(start: Index, member: Index, table: Array, out: Array, log_scale: Array) -> None:
-    """Products of factors by pattern and actor; what was divided out of a pattern is added to ``log_scale``."""
+def products(start: Index, member: Index, table: Array, settled: Index, out: Array, log_scale: Array) -> None:
+    """Products of factors by pattern and actor; what was divided out of a pattern is added to ``log_scale``.
+
+    It is the greatest product of the pattern, or that of the actor which ``settled`` says is the only one that counts:
+    however much evidence speaks against it, it must not vanish.
+    """
     n_actors = table.shape[1]
     for p in range(out.shape[0]):
         for k in range(n_actors):
@@ -49,7 +53,7 @@ def products(start: Index, member: Index, table: Array, out: Array, log_scale: A
             for k in range(n_actors):
                 out[p, k] *= table[f, k]
             if (i - start[p]) % RESCALE_EVERY == RESCALE_EVERY - 1:
-                top = out[p].max()
+                top = out[p, settled[p]] if settled[p] >= 0 else out[p].max()
                 if top > 0.0:
                     log_scale[p] += np.log(top)
                     for k in range(n_actors):
@@ -148,11 +152,10 @@ def forward(
     firm = np.empty((n_patterns, n_actors))
     forged = np.empty((n_patterns, n_actors))
     log_scale = np.zeros(n_patterns)
-    products(patterns[0], patterns[1], table, firm, log_scale)
-    products(patterns[2], patterns[3], table, forged, log_scale)
-    honest, false = pattern_probability(
-        firm, forged, share, target, patterns[4], patterns[5], patterns[6], patterns[7]
-    )
+    who, staged, framed = patterns[5], patterns[6], patterns[7]
+    products(patterns[0], patterns[1], table, who, firm, log_scale)
+    products(patterns[2], patterns[3], table, np.where(staged == 0, who, framed), forged, log_scale)
+    honest, false = pattern_probability(firm, forged, share, target, patterns[4], who, staged, framed)
     return rates, said, weight, share, target, table, firm, forged, honest, false, log_scale
 
 
