@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import pandas as pd
 
 from violencescore.assessment import Assessment, read_assessment
 from violencescore.design import Design, build_design
-from violencescore.methodology import Priors
 from violencescore.model.kernel import Kernel, build_kernel
-from violencescore.simulation import ChannelWorld, Simulation, World, simulate_world, write_simulation
+from violencescore.simulation import Simulation, World, simulate_world, write_simulation
 
 METHODOLOGY = """\
 extends = "kleiman-2011"

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from numba import njit
 
 from violencescore.design import Design
-from violencescore.model.kernel import Kernel, cell_weight, forward
+from violencescore.model.cells import cell_weight
+from violencescore.model.kernel import Kernel, forward
 from violencescore.model.types import Array, Index
 from violencescore.model.zerosum import OPTIONS
 from violencescore.names import WINDOW
@@ -183,6 +184,17 @@ def attribute(
                         expected[d, k, a] += tendency * np.random.gamma(mean / spread) * spread
 
 
+def mean_count(low: Index, best: Index, high: Index) -> FloatArray:
+    """Mean of the true counts that ``draw_count`` draws."""
+    left, right = best - low + 1.0, high - best + 1.0
+    weight = (left + 1) / 2 + (right - 1) / 2
+    # Sums of i * i over both sides, counted from either end as in ``draw_count``.
+    below = (low - 1) * (left + 1) / 2 + (left + 1) * (2 * left + 1) / 6
+    above = (high + 1) * (right - 1) / 2 - (right - 1) * (2 * right - 1) / 6
+    mean: FloatArray = (below + above) / weight
+    return mean
+
+
 def _severity(design: Design) -> tuple[FloatArray, FloatArray]:
     """Mean harm of an incident, and its variance over its mean, by kind and category (kind, category)."""
     groups, profiles = design.groups, design.profiles
@@ -192,8 +204,9 @@ def _severity(design: Design) -> tuple[FloatArray, FloatArray]:
     shape = (len(design.kinds), len(design.categories))
     total, square = np.zeros(shape), np.zeros(shape)
     at = (kind[owner], profiles.category)
-    np.add.at(total, at, profiles.n[owner] * profiles.best)
-    np.add.at(square, at, profiles.n[owner] * profiles.best.astype(float) ** 2)
+    harm = mean_count(profiles.low, profiles.best, profiles.high)
+    np.add.at(total, at, profiles.n[owner] * harm)
+    np.add.at(square, at, profiles.n[owner] * harm**2)
     mean = total / np.maximum(n, 1)
     variance = square / np.maximum(n, 1) - mean**2
     dispersion = np.divide(variance, mean, out=np.ones(shape), where=mean > 0)

@@ -18,6 +18,7 @@ import pandas as pd
 
 from violencescore.assessment import Assessment
 from violencescore.errors import Fault, InputError
+from violencescore.grouping import multiset_keys, starts, unique_rows
 from violencescore.names import BASELINE, OTHER, PERIODS, WINDOW
 
 IntArray = npt.NDArray[np.int64]
@@ -193,7 +194,7 @@ def build_design(assessment: Assessment) -> Design:
     factors = _factors(pieces, len(channels))
     pattern_codes, patterns = _patterns(pieces, factors, forgeable, period_codes, settled, contest)
 
-    group_codes, groups = _unique_rows(kind_codes, region_codes, period_codes, pattern_codes)
+    group_codes, groups = unique_rows(kind_codes, region_codes, period_codes, pattern_codes)
     return Design(
         actors=actors,
         rankable=assessment.organizations["rankable"].to_numpy(dtype=bool),
@@ -284,38 +285,6 @@ def _settled(assessment: Assessment, index: pd.Index, actors: tuple[str, ...]) -
     return settled
 
 
-def _mix(values: npt.ArrayLike, salt: int) -> npt.NDArray[np.uint64]:
-    """Scatter integers over 64 bits (SplitMix64), so that sums of them identify multisets."""
-    x = np.asarray(values).astype(np.uint64) + np.uint64(salt * 0x9E3779B97F4A7C15 % 2**64)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
-    return np.asarray(x ^ (x >> np.uint64(31)), dtype=np.uint64)
-
-
-def _multiset_keys(owner: IntArray, item: IntArray, n_owners: int) -> tuple[npt.NDArray[np.uint64], ...]:
-    """Two 64-bit keys for the multiset of items of each owner, whatever their order."""
-    keys = []
-    for salt in (1, 2):
-        key = np.zeros(n_owners, dtype=np.uint64)
-        np.add.at(key, owner, _mix(item, salt))
-        keys.append(key)
-    return tuple(keys)
-
-
-def _unique_rows(*columns: npt.NDArray[np.int64] | npt.NDArray[np.uint64]) -> tuple[IntArray, IntArray]:
-    """Codes of the distinct rows over several columns, in order of appearance, and those rows."""
-    if len(columns[0]) == 0:
-        return np.empty(0, dtype=np.int64), np.empty((0, len(columns)), dtype=np.int64)
-    frame = pd.DataFrame(dict(enumerate(columns)))
-    codes = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy()
-    _, first = np.unique(codes, return_index=True)
-    return _ints(codes), _ints(np.column_stack([np.asarray(c)[first].astype(np.int64) for c in columns]))
-
-
-def _starts(codes: IntArray, n: int) -> IntArray:
-    return np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=n))]).astype(np.int64)
-
-
 def _pieces(assessment: Assessment, index: pd.Index, actors: tuple[str, ...], channels: tuple[str, ...]) -> _Pieces:
     table = assessment.evidence
     piece, _ = pd.factorize(table["piece"])
@@ -338,7 +307,7 @@ def _pieces(assessment: Assessment, index: pd.Index, actors: tuple[str, ...], ch
         rule = f"`{OTHER}` cannot be one of a set of candidates; name it in a channel without candidates"
         raise InputError([Fault("evidence", rule, column="organization_id", value=OTHER)])
     # Sets are numbered by size, channel and key, so that neither file order nor copies decide which comes first.
-    keys = _multiset_keys(_ints(rows["piece"]), _ints(rows["actor"]), len(head))
+    keys = multiset_keys(_ints(rows["piece"]), _ints(rows["actor"]), len(head))
     labels = pd.DataFrame({"size": size, "channel": channel, "key": keys[0], "other_key": keys[1]})[is_set]
     set_codes = labels.groupby(list(labels.columns), sort=True).ngroup().to_numpy()
     of_piece = np.full(len(head), UNKNOWN, dtype=np.int64)
@@ -415,8 +384,8 @@ def _patterns(
     wanted = pd.MultiIndex.from_arrays([pieces.channel[~is_set], pieces.actor[~is_set]])
     factor[~is_set] = 2 * n_channels + named.get_indexer(wanted)
 
-    keys = _multiset_keys(pieces.incident, factor, n_incidents)
-    codes, rows = _unique_rows(*keys, period, *settled.T, contest)
+    keys = multiset_keys(pieces.incident, factor, n_incidents)
+    codes, rows = unique_rows(*keys, period, *settled.T, contest)
     _, example = np.unique(codes, return_index=True)
     n_patterns = len(example)
     pattern_of = np.full(n_incidents, UNKNOWN, dtype=np.int64)
@@ -435,9 +404,9 @@ def _patterns(
     entry_pattern, entry_factor = _ints(entry_pattern[order]), _ints(entry_factor[order])
     can_forge = forgeable[factors.channel[entry_factor]] if n_channels else np.empty(0, dtype=bool)
     return codes, Patterns(
-        firm_start=_starts(entry_pattern[~can_forge], n_patterns),
+        firm_start=starts(entry_pattern[~can_forge], n_patterns),
         firm=entry_factor[~can_forge],
-        forged_start=_starts(entry_pattern[can_forge], n_patterns),
+        forged_start=starts(entry_pattern[can_forge], n_patterns),
         forged=entry_factor[can_forge],
         period=_ints(rows[:, 2]),
         perpetrator=_ints(rows[:, 3]),
@@ -449,9 +418,9 @@ def _patterns(
 
 def _profiles(harms: _Harms, group: IntArray) -> Profiles:
     """Distinct pairs of a group and a set of harms; incidents without harms have none."""
-    harm_codes, harm_rows = _unique_rows(harms.category, harms.low, harms.best, harms.high)
-    keys = _multiset_keys(harms.incident, harm_codes, len(group))
-    codes, rows = _unique_rows(*keys, group)
+    harm_codes, harm_rows = unique_rows(harms.category, harms.low, harms.best, harms.high)
+    keys = multiset_keys(harms.incident, harm_codes, len(group))
+    codes, rows = unique_rows(*keys, group)
     _, example = np.unique(codes, return_index=True)
     profile_of = np.full(len(group), UNKNOWN, dtype=np.int64)
     profile_of[example] = np.arange(len(example))
@@ -462,7 +431,7 @@ def _profiles(harms: _Harms, group: IntArray) -> Profiles:
     return Profiles(
         group=_ints(rows[:, 2]),
         n=np.bincount(codes, minlength=len(example)).astype(np.int64),
-        start=_starts(owner[kept][order], len(example)),
+        start=starts(owner[kept][order], len(example)),
         category=_ints(chosen[:, 0]),
         low=_ints(chosen[:, 1]),
         best=_ints(chosen[:, 2]),

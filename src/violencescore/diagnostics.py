@@ -21,6 +21,9 @@ from violencescore.sampling import Draws
 
 FloatArray = npt.NDArray[np.float64]
 
+MIN_DRAWS = 4
+"""Draws per chain from which convergence can be judged at all."""
+
 REPORTED = ("accuracy", "false_flag", "reach", "notoriety")
 """Quantities of the identification table."""
 
@@ -35,7 +38,7 @@ class Diagnostics:
         All of: R-hat of every parameter and score at most ``max_rhat`` of the methodology, effective sample sizes of
         the scores at least ``min_ess``, and no more divergences than allowed.
     max_rhat
-        Largest rank-normalized R-hat over all parameters and scores.
+        Largest rank-normalized R-hat over all parameters and scores; NaN where it cannot be computed.
     min_ess
         Least bulk effective sample size over the scores of the rankable organizations.
     reasons
@@ -53,8 +56,9 @@ class Diagnostics:
     identification: tuple[Mapping[str, Any], ...]
 
     def to_json_dict(self, seconds: Mapping[str, float]) -> dict[str, Any]:
-        """Return the content of ``diagnostics.json``."""
-        return {**asdict(self), "seconds": dict(seconds)}
+        """Return the content of ``diagnostics.json``; an R-hat that cannot be computed is None."""
+        max_rhat = self.max_rhat if np.isfinite(self.max_rhat) else None
+        return {**asdict(self), "max_rhat": max_rhat, "seconds": dict(seconds)}
 
 
 def diagnose(
@@ -69,15 +73,8 @@ def diagnose(
     posterior, prior
         Named quantities on the same scales (see ``model.quantities``).
     """
-    from arviz_stats import ess, rhat
-
-    varying = scores.isel({ORGANIZATION: np.flatnonzero(np.asarray(scores.std(("chain", "draw")) > 0))})
-    both = xr.Dataset({"parameter": (("chain", "draw", "index"), draws.vectors), "score": varying})
-    if draws.vectors.shape[0] < 2:
-        both = _halves(both)
-    worst = max(float(v.max()) for v in rhat(both).data_vars.values() if v.size)
-    score_ess = ess(both[["score"]], method="bulk")["score"] if varying.size else None
-    min_ess = float(score_ess.min()) if score_ess is not None and score_ess.size else float("nan")
+    with np.errstate(all="ignore"):  # what never moves, or is not finite, shows as NaN and is refused below
+        worst, min_ess = _mixing(draws, scores)
     divergences = int(draws.divergent.sum())
     reasons = _failures(worst, min_ess, divergences, sampling)
     return Diagnostics(
@@ -91,6 +88,25 @@ def diagnose(
     )
 
 
+def _mixing(draws: Draws, scores: xr.DataArray) -> tuple[float, float]:
+    """Return the largest R-hat and the least ESS: NaN where not computable, an ESS of inf where no score varies."""
+    from arviz_stats import ess, rhat
+
+    sample = ("chain", "draw")
+    varying = scores.isel({ORGANIZATION: np.flatnonzero(np.asarray(scores.max(sample) != scores.min(sample)))})
+    both = xr.Dataset({"parameter": (("chain", "draw", "index"), draws.vectors), "score": varying})
+    if not all(np.isfinite(values).all() for values in (draws.vectors, scores.values)):
+        return float("nan"), float("nan")
+    if draws.vectors.shape[0] < 2:
+        both = _halves(both)
+    if both.sizes["draw"] < MIN_DRAWS:
+        return float("nan"), float("nan")
+    worst = float(np.max([v.max(skipna=False) for v in rhat(both).data_vars.values() if v.size]))
+    if not varying.size:
+        return worst, float("inf")
+    return worst, float(ess(both[["score"]], method="bulk")["score"].min(skipna=False))
+
+
 def _halves(draws: xr.Dataset) -> xr.Dataset:
     """Make two chains of one, so that R-hat compares its halves."""
     half = draws.sizes["draw"] // 2
@@ -100,9 +116,13 @@ def _halves(draws: xr.Dataset) -> xr.Dataset:
 
 def _failures(worst: float, min_ess: float, divergences: int, sampling: Sampling) -> tuple[str, ...]:
     found = []
-    if not worst <= sampling.max_rhat:
+    if np.isnan(worst):
+        found.append(
+            "R-hat cannot be computed: the draws are too few or not finite, or the chains stand still; draw more"
+        )
+    elif worst > sampling.max_rhat:
         found.append(f"the chains disagree: the largest R-hat is {worst:.3f}, and {sampling.max_rhat:g} is allowed")
-    if np.isfinite(min_ess) and min_ess < sampling.min_ess:
+    if min_ess < sampling.min_ess:
         found.append(
             f"too few independent draws: the least effective sample size of a score is {min_ess:.0f}, and "
             f"{sampling.min_ess:g} are required"

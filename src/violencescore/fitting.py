@@ -15,6 +15,7 @@ from violencescore.attribution import Attribution, attribute_draws
 from violencescore.decision import Decision, needs_more_draws
 from violencescore.design import Design, build_design
 from violencescore.diagnostics import Diagnostics, diagnose
+from violencescore.errors import RefusedError
 from violencescore.methodology import Sampling
 from violencescore.model.kernel import Kernel, build_kernel
 from violencescore.model.quantities import quantities, sample_prior
@@ -28,7 +29,7 @@ from violencescore.sampling import (
     no_progress,
     sample_posterior,
 )
-from violencescore.scores import panel_weight_array, score_draws
+from violencescore.scores import NO_PANEL, no_estimates, panel_weight_array, pool_weights, score_draws
 from violencescore.verdict import decide_posterior
 
 N_PRIOR_DRAWS = 4000
@@ -100,6 +101,7 @@ def fit_assessment(
 ) -> Fit:
     """Fit an assessment and keep all that a run folder needs; parameters as for ``fit``."""
     methodology = assessment.methodology
+    require_scorable(assessment)
     given = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
     sampling = methodology.sampling.model_copy(update={k: v for k, v in given.items() if v is not None})
     design = build_design(assessment)
@@ -140,6 +142,25 @@ def fit_assessment(
     return Fit(assessment, design, posterior, attribution, diagnostics, decision, sampling.seed, seconds)
 
 
+def require_scorable(assessment: Assessment) -> None:
+    """Refuse before sampling what could not be scored afterwards.
+
+    Raises
+    ------
+    RefusedError
+        If scores are to be divided by what no table estimates, or weighted by a panel that gave no weights.
+    """
+    methodology = assessment.methodology
+    per = methodology.score.per
+    if per != "none" and not (assessment.revenue["kind"] == per).any():
+        raise RefusedError(no_estimates(per))
+    if methodology.weights.use == "panel":
+        panel = panel_weight_array(assessment.panel_weights, methodology)
+        if panel is None:
+            raise RefusedError(NO_PANEL)
+        pool_weights(panel, methodology.weights)
+
+
 def _is_extended(diagnostics: Diagnostics, decision: Decision, sampling: Sampling) -> bool:
     """Whether more draws could help: too few for the limits, or too close to the line for their error."""
     short = diagnostics.max_rhat > sampling.max_rhat or 0 < diagnostics.min_ess < sampling.min_ess
@@ -165,9 +186,9 @@ def build_posterior(
         "harms": _harms(design, attribution, names),
     }
     ranked = [o for o, r in zip(design.organizations, design.rankable, strict=True) if r]
-    shape = draws.vectors.shape[:2]
+    shape, prior = draws.vectors.shape[:2], assessment.methodology.revenue
     revenue = {
-        kind: (("chain", "draw", ORGANIZATION), sample_revenue(rows, ranked, assessment.methodology.revenue, shape, rng))
+        kind: (("chain", "draw", ORGANIZATION), sample_revenue(rows, ranked, prior, shape, rng))
         for kind, rows in assessment.revenue.groupby("kind")
     }
     if revenue:

@@ -204,7 +204,7 @@ class Sampling(_Part):
     """How the posterior is drawn, and when the draws are good enough to be used."""
 
     draws: Count = 1000
-    tune: Count = 1000
+    tune: Count = 500
     chains: Annotated[int, Field(strict=True, ge=1, le=1000)] = 4
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 20111222
     target_accept: Share = 0.9

@@ -40,13 +40,21 @@ def write_folder(folder: Path) -> Iterator[Path]:
         raise InputError([Fault("--out", rule, value=str(folder))]) from error
     try:
         yield staging
+        _put_in_place(staging, folder)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def _put_in_place(staging: Path, folder: Path) -> None:
+    try:
         staging.chmod(0o755)
         if folder.exists():
             folder.rmdir()
         os.replace(staging, folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
+    except OSError as error:  # something else appeared there meanwhile
+        rule = f"the folder cannot be put in place ({error.strerror})"
+        raise InputError([Fault("--out", rule, value=str(folder))]) from error
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -61,14 +69,14 @@ def write_file(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
     except OSError as error:
         rule = f"the file cannot be written ({error.strerror})"
         raise InputError([Fault("--out", rule, value=str(path))]) from error
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

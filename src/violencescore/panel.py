@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from violencescore.errors import RefusedError
 from violencescore.methodology import Methodology
 from violencescore.montecarlo import Probability
 from violencescore.names import ORGANIZATION, PANELIST
@@ -42,7 +43,7 @@ def panel_table(posterior: xr.DataTree, methodology: Methodology) -> pd.DataFram
     """
     if "weights" not in posterior.children or posterior["harms"].sizes[ORGANIZATION] == 0:
         return None
-    panel = posterior["weights"]["panel_weight"]
+    panel = posterior["weights"].to_dataset()["panel_weight"]
     verdict, _ = _leader(rank_table(score_draws(posterior, methodology)))
     rows = []
     for panelist in panel[PANELIST].values:
@@ -66,9 +67,13 @@ def _without(
 ) -> dict[str, str | float | None]:
     """Return who is first where the panelist is left out of the pool."""
     others = panel.sel({PANELIST: panel[PANELIST] != panelist})
+    unknown: dict[str, str | float | None] = {"leader_without": None, "p_first_without": None, "mcse_without": None}
     if methodology.weights.use != "panel" or others.sizes[PANELIST] == 0:
-        return {"leader_without": None, "p_first_without": None, "mcse_without": None}
-    weights = pool_weights(others, methodology.weights)
+        return unknown
+    try:
+        weights = pool_weights(others, methodology.weights)
+    except RefusedError:  # the medians of those who are left are all zero
+        return unknown
     leader, found = _leader(rank_table(score_draws(posterior, methodology, weights=weights)))
     return {"leader_without": leader, "p_first_without": found.p, "mcse_without": found.mcse}
 

@@ -1,15 +1,25 @@
-"""Progress on standard error: the stage, how much is done, and the time left."""
+"""Progress on standard error: the stage, how much is done, the time left; and Ctrl-C, which ends it."""
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 type Report = Callable[[str, int, int], None]
 """Called with the stage, how much of it is done, and how much there is; from any thread."""
@@ -77,3 +87,30 @@ class ProgressLines:
                 self.said[stage] = now
             if done >= total:
                 self.finished.add(stage)
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Give a function that raises ``KeyboardInterrupt`` if Ctrl-C was pressed inside the block.
+
+    The sampler takes Ctrl-C as an order to stop early, and hands back the draws it has: too few, and of no use.
+    """
+    pressed = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.set()
+        signal.default_int_handler(number, frame)
+
+    def check() -> None:
+        if pressed.is_set() and threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield check  # somebody else looks after Ctrl-C, or it is switched off
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)

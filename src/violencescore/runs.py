@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from violencescore import __version__
 from violencescore.decision import Decision
 from violencescore.errors import Fault, InputError
 from violencescore.fingerprint import file_sha256
+from violencescore.jsontext import json_text
 from violencescore.methodology import Methodology, methodology_from_dict
 from violencescore.names import CATEGORY, CHAIN, DRAW, ORGANIZATION, OTHER
 from violencescore.output import require_free, write_folder
@@ -121,7 +121,7 @@ def write_run(fit: Fit, folder: str | Path, seconds: Mapping[str, float]) -> Non
             panel.to_csv(staging / PANEL, index=False)
         _write_json(staging / DECISION, decision.to_json_dict())
         attribution_table(fit).to_csv(staging / ATTRIBUTION, index=False)
-        _write_json(staging / DIAGNOSTICS, finite(fit.diagnostics.to_json_dict(seconds)))
+        _write_json(staging / DIAGNOSTICS, fit.diagnostics.to_json_dict(seconds))
         _write_json(staging / METHODOLOGY, methodology.model_dump(mode="json"))
         _write_posterior(fit.posterior, staging / POSTERIOR)
         outputs = {path.name: file_sha256(path) for path in sorted(staging.iterdir())}
@@ -157,15 +157,6 @@ def _as_input_errors(folder: str | Path) -> Iterator[None]:
     except OSError as error:
         rule = f"the run cannot be written ({error.strerror or error})"
         raise InputError([Fault("--out", rule, value=str(folder))]) from error
-
-
-def finite(value: Any) -> Any:
-    """Return JSON values with null for every number that JSON cannot write (missing or infinite)."""
-    if isinstance(value, Mapping):
-        return {key: finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def attribution_table(fit: Fit) -> pd.DataFrame:
@@ -230,7 +221,7 @@ def _check_digest(path: Path, expected: object) -> list[Fault]:
 
 
 def _write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(json_text(value) + "\n", encoding="utf-8")
 
 
 def _read_json(path: Path) -> Any:
@@ -251,7 +242,7 @@ def _write_posterior(tree: xr.DataTree, path: Path) -> None:
     """Write the draws: parameters in single precision, harms exactly."""
     encoding: dict[str, dict[str, Any]] = {}
     for group in tree.subtree:
-        kinds = {name: _stored_type(group.path, name) for name in group.data_vars}
+        kinds = {str(name): _stored_type(group.path, name) for name in group.data_vars}
         encoding[group.path] = {name: {"zlib": True, "complevel": 1, "dtype": kind} for name, kind in kinds.items()}
     tree.to_netcdf(path, engine="h5netcdf", encoding=encoding)
 

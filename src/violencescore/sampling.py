@@ -94,7 +94,7 @@ def sample_posterior(
         progress("sampling", sum(chain.finished_draws for chain in chains), total)
 
     progress("sampling", 0, total)
-    trace = nutpie.sample(
+    sampler = nutpie.sample(
         model,
         draws=sampling.draws,
         tune=sampling.tune,
@@ -105,7 +105,13 @@ def sample_posterior(
         progress_bar=False,
         progress_callback=report,
         progress_rate=200,
+        blocking=False,
     )
+    try:
+        trace = sampler.wait()
+    except KeyboardInterrupt:
+        sampler.abort()
+        raise
     progress("sampling", total, total)
     statistics = trace["sample_stats"]
     return Draws(

@@ -21,6 +21,20 @@ _FLOOR = 1e-9
 """Share of the largest weight that stands in for zero where logarithms are pooled."""
 
 
+NO_PANEL = (
+    "The methodology says that the panel's weights count, but the table `panel_weights` is missing or empty: "
+    'add it, or set use = "published" under [weights].'
+)
+
+
+def no_estimates(per: str) -> str:
+    """Say that scores cannot be divided by revenue or flow, and what to do."""
+    return (
+        f"The score is per {per}, but no row of the table `revenue` of kind `{per}` is given: add estimates, "
+        'or set per = "none" under [score] in the methodology.'
+    )
+
+
 def score_draws(
     posterior: xr.DataTree,
     methodology: Methodology,
@@ -60,10 +74,7 @@ def score_draws(
     scores = xr.dot(harm, weights.reindex({CATEGORY: harm[CATEGORY]}, fill_value=0.0), dim=CATEGORY)
     if per != "none":
         if "revenue" not in posterior.children or per not in posterior["revenue"].data_vars:
-            raise RefusedError(
-                f"The score is per {per}, but no row of the table `revenue` of kind `{per}` is given: add estimates, "
-                'or set per = "none" under [score] in the methodology.'
-            )
+            raise RefusedError(no_estimates(per))
         scores = scores / posterior["revenue"][per]
     draws: xr.DataArray = scores.transpose("chain", "draw", ORGANIZATION).rename("score")
     return draws.assign_attrs(per=per, estimand=estimand)
@@ -81,10 +92,7 @@ def published_weights(posterior: xr.DataTree, methodology: Methodology) -> xr.Da
         labels = list(methodology.category_labels)
         return xr.DataArray(methodology.weight_vector, dims=CATEGORY, coords={CATEGORY: labels})
     if "weights" not in posterior.children:
-        raise RefusedError(
-            "The methodology says that the panel's weights count, but the table `panel_weights` is missing or empty: "
-            'add it, or set use = "published" under [weights].'
-        )
+        raise RefusedError(NO_PANEL)
     panel = posterior["weights"].to_dataset()["panel_weight"]
     return pool_weights(panel, methodology.weights)
 
@@ -93,12 +101,28 @@ def pool_weights(panel: xr.DataArray, rule: Weights) -> xr.DataArray:
     """Pool the panelists' weights (panelist, category), each first scaled to sum to one.
 
     ``linear`` is the arithmetic mean, ``logarithmic`` the geometric one, ``median`` the median; scaled to sum to one.
+
+    Raises
+    ------
+    RefusedError
+        If a panelist gives weight to no category of the methodology, or the medians of all categories are zero.
     """
-    shares = panel / panel.sum(CATEGORY)
+    total = panel.sum(CATEGORY)
+    if silent := [str(p) for p in panel[PANELIST].values[total.values == 0]]:
+        raise RefusedError(
+            f"No category of the methodology has a weight from {', '.join(silent)}, in the table `panel_weights`: let "
+            "each panelist weigh at least one that is scored, or leave the panelist out."
+        )
+    shares = panel / total
     if rule.pool == "linear":
         pooled = shares.mean(PANELIST)
     elif rule.pool == "median":
         pooled = shares.median(PANELIST)
+        if not pooled.values.any():
+            raise RefusedError(
+                "The median of the panel's weights is zero for every category, so nothing would count: "
+                'set pool = "linear" or "logarithmic" under [weights] in the methodology.'
+            )
     else:
         pooled = xr.apply_ufunc(np.log, shares.clip(_FLOOR * shares.max())).mean(PANELIST)
         pooled = xr.apply_ufunc(np.exp, pooled)

@@ -249,7 +249,8 @@ def _simulate_incidents(world: World, methodology: Methodology, rng: np.random.G
     order = rng.permutation(len(perpetrator))
     perpetrator, kinds, periods, regions = (x[order] for x in (perpetrator, kinds, periods, regions))
 
-    base = np.log(world.staged) - np.log1p(-np.array(world.staged))
+    staged_share = np.clip(world.staged, 1e-12, 1 - 1e-12)
+    base = np.log(staged_share) - np.log1p(-staged_share)
     share = _logistic(base[:, None] + rng.normal(0, world.staged_scale, n_actors))
     logits = rng.normal(0, world.target_scale, (n_actors, n_actors))
     np.fill_diagonal(logits, -np.inf)
@@ -349,7 +350,8 @@ def _simulate_evidence(world: World, incidents: _Incidents, rng: np.random.Gener
             named = _single_names(seen[pieces], channel, notoriety, rng)[:, None]
         origin = np.array([f"{name}-{i}" for i in range(len(pieces))], dtype=object)
         for column in named.T:
-            rows.append(pd.DataFrame({"incident": pieces, "channel": name, "organization_id": column, "origin": origin}))
+            values = {"incident": pieces, "channel": name, "organization_id": column, "origin": origin}
+            rows.append(pd.DataFrame(values))
         copied = rng.random(len(pieces)) < 0.2
         rows += [table[copied] for table in rows[-named.shape[1] :]]
     table = pd.concat(rows, ignore_index=True).sort_values(["incident", "channel", "origin"], kind="stable")

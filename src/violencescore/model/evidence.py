@@ -142,11 +142,11 @@ def factor_table(
     reach: Array,
     accuracy: Array,
     notoriety: Array,
-) -> Array:
-    """Probability of each factor by actor (factor, actor)."""
+    table: Array,
+) -> None:
+    """Fill the first rows of ``table`` with the probability of each factor by actor (factor, actor)."""
     n_actors = reach.shape[1]
     n_org = n_actors - 1
-    table = np.empty((kind.size, n_actors))
     for f in range(kind.size):
         h, a = channel[f], argument[f]
         if kind[f] == SILENT:
@@ -171,7 +171,6 @@ def factor_table(
             table[f, n_org] = exp(-log_choose(n_org, members.size))
             for k in members:
                 table[f, k] = accuracy[h] * exp(-log_choose(n_org - 1, members.size - 1))
-    return table
 
 
 @njit(**OPTIONS)

@@ -3,7 +3,7 @@
     sum over groups g of n_g log(sum_k W[q_g, k] L[p_g, k]) - sum over q, k of W[q, k] + log prior
 
 with the perpetrator and the false flag summed out (METHOD section 4). Where candidates are named, W is each one's share
-of what happened between them, and how much that was is given, not modelled (see ``cell_weight``). ``specification``
+of what happened between them, and how much that was is given, not modelled (see ``cells``). ``specification``
 states the same density in PyMC; a test holds the two together, value and gradient.
 """
 
@@ -19,6 +19,7 @@ from numba import njit
 from violencescore.design import Design
 from violencescore.methodology import Priors
 from violencescore.model import layout as lay
+from violencescore.model.cells import arrange_groups, cell_weight, contest_gradient
 from violencescore.model.evidence import (
     channels,
     engagement,
@@ -29,111 +30,17 @@ from violencescore.model.evidence import (
     staging_gradient,
 )
 from violencescore.model.layout import Layout, build_layout, prior_constants
+from violencescore.model.patterns import (
+    arrange_patterns,
+    compounds,
+    compounds_gradient,
+    pattern_probability,
+    patterns_gradient,
+    products,
+)
 from violencescore.model.types import Array, Index
 from violencescore.model.violence import log_prior, violence, violence_gradient
 from violencescore.model.zerosum import OPTIONS
-
-RESCALE_EVERY = 12
-"""Factors multiplied before a pattern's probabilities are brought back to about one: no underflow."""
-
-
-@njit(**OPTIONS)
-def products(start: Index, member: Index, table: Array, settled: Index, out: Array, log_scale: Array) -> None:
-    """Products of factors by pattern and actor; what was divided out of a pattern is added to ``log_scale``.
-
-    It is the greatest product of the pattern, or that of the actor which ``settled`` says is the only one that counts:
-    however much evidence speaks against it, it must not vanish.
-    """
-    n_actors = table.shape[1]
-    for p in range(out.shape[0]):
-        for k in range(n_actors):
-            out[p, k] = 1.0
-        for i in range(start[p], start[p + 1]):
-            f = member[i]
-            for k in range(n_actors):
-                out[p, k] *= table[f, k]
-            if (i - start[p]) % RESCALE_EVERY == RESCALE_EVERY - 1:
-                top = out[p, settled[p]] if settled[p] >= 0 else out[p].max()
-                if top > 0.0:
-                    log_scale[p] += np.log(top)
-                    for k in range(n_actors):
-                        out[p, k] /= top
-
-
-@njit(**OPTIONS)
-def pattern_probability(
-    firm: Array, forged: Array, share: Array, target: Array, period: Index, who: Index, staged: Index, framed: Index
-) -> tuple[Array, Array]:
-    """Probability of each pattern by actor, honest and staged parts apart (each pattern, actor).
-
-    An honest incident has the forgeable evidence of the actor itself, a staged one that of the actor it frames.
-    An adjudication leaves only what it settled.
-    """
-    n_patterns, n_actors = firm.shape
-    honest = np.zeros((n_patterns, n_actors))
-    false = np.zeros((n_patterns, n_actors))
-    for p in range(n_patterns):
-        t = period[p]
-        for k in range(n_actors):
-            if who[p] >= 0 and who[p] != k:
-                continue
-            if staged[p] != 1:
-                honest[p, k] = firm[p, k] * (1.0 - share[t, k]) * forged[p, k]
-            if staged[p] != 0 and share[t, k] > 0.0:
-                mixed = 0.0
-                if framed[p] >= 0:
-                    mixed = target[k, framed[p]] * forged[p, framed[p]]
-                else:
-                    for m in range(n_actors):
-                        mixed += target[k, m] * forged[p, m]
-                false[p, k] = firm[p, k] * share[t, k] * mixed
-    return honest, false
-
-
-@njit(**OPTIONS)
-def cell_weight(
-    rate: Array, presence: Array, accurate: float, member: Index, weight: Array, out: Array
-) -> None:
-    """Fill ``out`` with the weight of each actor for an incident of a cell, the evidence apart.
-
-    Without candidates it is the actor's rate there. With candidates it is the probability that each did it, given that
-    it happened between them: the right one is among them with the channel's accuracy, and then in proportion to rate
-    and engagement; how many incidents happen between whom says nothing.
-    """
-    n_actors = rate.size
-    for k in range(n_actors):
-        out[k] = rate[k] * presence[k]
-    if member.size == 0:
-        return
-    among, outside = 0.0, 0.0
-    for i in range(member.size):
-        among += out[member[i]] * weight[i]
-        out[member[i]] *= -weight[i]
-    for k in range(n_actors):
-        outside += max(out[k], 0.0)
-    for k in range(n_actors):
-        out[k] *= -accurate / among if out[k] < 0.0 else (1.0 - accurate) / outside
-
-
-@njit(**OPTIONS)
-def contest_gradient(
-    n: int, accurate: float, member: Index, cell: Array, part: Array, grad_weight: Array
-) -> float:
-    """Turn ``part``, the expected incidents of each actor, into the gradient of the log rates.
-
-    Adds to the gradient of the members' log weights; returns that of the accuracy.
-    """
-    among = 0.0
-    for k in member:
-        among += part[k]
-    for i in range(member.size):
-        k = member[i]
-        grad_weight[i] += part[k] - among * cell[k] / accurate
-        # What the loop below takes off for being outside, and what being inside takes off instead.
-        part[k] += cell[k] * ((n - among) / (1.0 - accurate) - among / accurate)
-    for k in range(part.size):
-        part[k] -= (n - among) * cell[k] / (1.0 - accurate)
-    return among / accurate - (n - among) / (1.0 - accurate)
 
 
 @njit(**OPTIONS)
@@ -145,10 +52,10 @@ def forward(
     said = channels(vector, offset, sizes, prior, chance)
     weight = engagement(vector, offset, sizes, prior, factors[5])
     share, target = staging(vector, offset, sizes, prior)
-    table = factor_table(
-        factors[0], factors[1], factors[2], factors[4], factors[5], said[0], said[2], said[3]
-    )
-    n_patterns, n_actors = patterns[4].size, sizes[0]
+    n_factors, n_patterns, n_actors = factors[0].size, patterns[4].size, sizes[0]
+    table = np.empty((n_factors + patterns[9].size - 1, n_actors))
+    factor_table(factors[0], factors[1], factors[2], factors[4], factors[5], said[0], said[2], said[3], table)
+    compounds(patterns[9], patterns[10], n_factors, table)
     firm = np.empty((n_patterns, n_actors))
     forged = np.empty((n_patterns, n_actors))
     log_scale = np.zeros(n_patterns)
@@ -174,7 +81,7 @@ def log_density(
 ) -> tuple[float, Array]:
     """Return the log posterior density up to a constant, and its gradient."""
     grad = np.zeros(vector.size)
-    total = log_prior(vector, offset, prior, beta, chance, grad)
+    total: float = log_prior(vector, offset, prior, beta, chance, grad)
     rates, said, weight, share, target, table, firm, forged, honest, false, log_scale = forward(
         vector, offset, sizes, prior, days, chance, factors, patterns
     )
@@ -185,35 +92,44 @@ def log_density(
     for value in rate.ravel():
         total -= value
     grad_presence = np.zeros(presence.shape)
-    grad_pattern = np.zeros((n_patterns, n_actors))
     grad_weight = np.zeros(weight.size)
     grad_accuracy = np.zeros(said[2].size)
-    kind, region, period, pattern, count = groups
-    set_channel, set_start, set_member, patterns_contest = factors[3], factors[4], factors[5], patterns[8]
-    cell = np.empty(n_actors)
-    part = np.empty(n_actors)
-    for g in range(count.size):
-        c, r, t, p, n = kind[g], region[g], period[g], pattern[g], count[g]
-        contest = patterns_contest[p]
-        first, last, channel, accurate = 0, 0, 0, 1.0
-        if contest >= 0:
-            first, last, channel = set_start[contest], set_start[contest + 1], set_channel[contest]
-            accurate = said[2][channel]
-            cell_weight(rate[c, t], presence[r], accurate, set_member[first:last], weight[first:last], cell)
-        else:
+    kind, region, period, contest, cell_of, pattern_of, count = groups
+    set_channel, set_start, set_member = factors[3], factors[4], factors[5]
+    cells = np.empty((kind.size, n_actors))
+    for q in range(kind.size):
+        c, r, t = kind[q], region[q], period[q]
+        if contest[q] < 0:
             for k in range(n_actors):
-                cell[k] = rate[c, t, k] * presence[r, k]
+                cells[q, k] = rate[c, t, k] * presence[r, k]
+        else:
+            first, last = set_start[contest[q]], set_start[contest[q] + 1]
+            accurate = said[2][set_channel[contest[q]]]
+            cell_weight(rate[c, t], presence[r], accurate, set_member[first:last], weight[first:last], cells[q])
+
+    either = honest + false
+    grad_pattern = np.zeros((n_patterns, n_actors))
+    grad_cell = np.zeros(cells.shape)
+    for g in range(count.size):
+        q, p, n = cell_of[g], pattern_of[g], count[g]
         mixed = 0.0
         for k in range(n_actors):
-            mixed += cell[k] * (honest[p, k] + false[p, k])
+            mixed += cells[q, k] * either[p, k]
         total += n * (np.log(mixed) + log_scale[p])
+        scale = n / mixed
         for k in range(n_actors):
-            share_of_cell = n * cell[k] / mixed
-            grad_pattern[p, k] += share_of_cell
-            part[k] = share_of_cell * (honest[p, k] + false[p, k])
-        if contest >= 0:
+            grad_pattern[p, k] += scale * cells[q, k]
+            grad_cell[q, k] += scale * either[p, k]
+
+    part = np.empty(n_actors)
+    for q in range(kind.size):
+        c, r, t = kind[q], region[q], period[q]
+        for k in range(n_actors):
+            part[k] = grad_cell[q, k] * cells[q, k]
+        if contest[q] >= 0:
+            first, last, channel = set_start[contest[q]], set_start[contest[q] + 1], set_channel[contest[q]]
             grad_accuracy[channel] += contest_gradient(
-                n, accurate, set_member[first:last], cell, part, grad_weight[first:last]
+                said[2][channel], set_member[first:last], cells[q], part, grad_weight[first:last]
             )
         for k in range(n_actors):
             grad_rate[c, t, k] += part[k]
@@ -225,6 +141,7 @@ def log_density(
     patterns_gradient(
         patterns, firm, forged, share, target, honest, false, grad_pattern, grad_factor, grad_share, grad_target
     )
+    compounds_gradient(patterns[9], patterns[10], factors[0].size, grad_factor)
     violence_gradient(vector, offset, sizes, prior, rates, grad_rate, grad_presence, grad)
     evidence_gradient(
         vector, offset, prior, chance, factors[0], factors[1], factors[2], factors[4], factors[5],
@@ -234,60 +151,6 @@ def log_density(
     if offset[lay.STAGING + 1] > offset[lay.STAGING]:
         staging_gradient(offset, sizes, prior, share, target, grad_share, grad_target, grad)
     return total, grad
-
-
-@njit(**OPTIONS)
-def patterns_gradient(
-    patterns: Any,
-    firm: Array,
-    forged: Array,
-    share: Array,
-    target: Array,
-    honest: Array,
-    false: Array,
-    grad_pattern: Array,
-    grad_factor: Array,
-    grad_share: Array,
-    grad_target: Array,
-) -> None:
-    """Carry the gradient of the pattern probabilities back to log factors, staged shares and targets."""
-    n_patterns, n_actors = firm.shape
-    of_firm = np.empty(n_actors)
-    of_forged = np.empty(n_actors)
-    n_honest, n_false = np.zeros(share.shape), np.zeros(share.shape)
-    firm_start, firm_member, forged_start, forged_member, period, _, _, framed, _ = patterns
-    for p in range(n_patterns):
-        t = period[p]
-        of_forged[:] = 0.0
-        for k in range(n_actors):
-            g = grad_pattern[p, k]
-            of_firm[k] = g * (honest[p, k] + false[p, k])
-            if g == 0.0:
-                continue
-            of_forged[k] += g * honest[p, k]
-            n_honest[t, k] += g * honest[p, k]
-            if false[p, k] > 0.0:
-                n_false[t, k] += g * false[p, k]
-                scale = g * firm[p, k] * share[t, k]
-                if framed[p] >= 0:
-                    m = framed[p]
-                    grad_target[k, m] += scale * forged[p, m]
-                    of_forged[m] += scale * target[k, m] * forged[p, m]
-                else:
-                    for m in range(n_actors):
-                        part = scale * forged[p, m]
-                        grad_target[k, m] += part
-                        of_forged[m] += part * target[k, m]
-        for i in range(firm_start[p], firm_start[p + 1]):
-            for k in range(n_actors):
-                grad_factor[firm_member[i], k] += of_firm[k]
-        for i in range(forged_start[p], forged_start[p + 1]):
-            for k in range(n_actors):
-                grad_factor[forged_member[i], k] += of_forged[k]
-    for t in range(share.shape[0]):
-        for k in range(n_actors):
-            if share[t, k] > 0.0:
-                grad_share[t, k] += n_false[t, k] / share[t, k] - n_honest[t, k] / (1.0 - share[t, k])
 
 
 @dataclass(frozen=True)
@@ -320,7 +183,7 @@ class Kernel:
 def build_kernel(design: Design, priors: Priors) -> Kernel:
     """Bind the compiled density to a design."""
     layout = build_layout(design)
-    factors, patterns, groups = design.factors, design.patterns, design.groups
+    factors = design.factors
     beta = np.concatenate([design.accuracy, design.staging if design.stages else np.empty((0, 2))])
     arguments = (
         layout.offset,
@@ -337,18 +200,8 @@ def build_kernel(design: Design, priors: Priors) -> Kernel:
             factors.set_start,
             factors.set_member,
         ),
-        (
-            patterns.firm_start,
-            patterns.firm,
-            patterns.forged_start,
-            patterns.forged,
-            patterns.period,
-            patterns.perpetrator,
-            patterns.staged,
-            patterns.framed,
-            patterns.contest,
-        ),
-        (groups.kind, groups.region, groups.period, groups.pattern, groups.n),
+        arrange_patterns(design),
+        arrange_groups(design),
     )
     return Kernel(layout, arguments)
 

@@ -140,7 +140,7 @@ def _staging(design: Design, priors: Priors) -> tuple[Tensor, Tensor]:
 
 
 def _contested(design: Design, priors: Priors, log_cell: Tensor, accuracy: Tensor) -> Tensor:
-    """Where candidates are named, turn log rates (group, actor) into log probabilities given that it was between them."""
+    """Where candidates are named, turn log rates (group, actor) into log probabilities of who did it."""
     k = len(design.organizations)
     if not design.engages:
         return log_cell
@@ -230,4 +230,3 @@ def _sums(start: npt.NDArray[np.int64], member: npt.NDArray[np.int64], log_facto
 def vector_of(model: pm.Model, point: dict[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
     """Flatten a point of the model's unconstrained value variables into the kernel's vector."""
     return np.concatenate([np.ravel(point[model.rvs_to_values[rv].name]) for rv in model.free_RVs])
-

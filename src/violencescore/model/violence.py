@@ -204,4 +204,3 @@ def log_prior(vector: Array, offset: Index, prior: Array, beta: Array, chance: f
             grad[i] += x + (alpha - 1.0) * slope / value - (omega - 1.0) * share + 1.0 - 2.0 * share
             row += 1
     return total
-

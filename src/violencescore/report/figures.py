@@ -111,7 +111,7 @@ def svg_text(figure: Figure, *, title: str, description: str, prefix: str) -> st
     with _reproducible_svg():
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(stream, format="svg", metadata=nothing)
-    root = ElementTree.fromstring(stream.getvalue())
+    root = ElementTree.fromstring(stream.getvalue())  # noqa: S314 (matplotlib wrote it just now)
     _keep_drawing_only(root)
     _own_ids(root, prefix)
     for fixed in ("width", "height"):
@@ -204,9 +204,7 @@ def _reproducible_svg() -> Iterator[None]:
     salted = matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "violencescore"})
     with salted, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        warnings.filterwarnings(
-            "ignore", message="Matplotlib currently does not support", category=UserWarning
-        )
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support", category=UserWarning)
         yield
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from violencescore.montecarlo import format_probability
+from violencescore.panel import panel_sentences
 from violencescore.report.figures import score_intervals, svg_text
+from violencescore.report.identification import family_rows, parameter_rows
 from violencescore.report.sentences import (
     OUTCOME_LABELS,
     assumption_sentences,
     score_name,
     selected_score_sentences,
+    shown_name,
     verdict_sentence,
 )
 from violencescore.report.text import (
@@ -33,6 +36,7 @@ from violencescore.report.text import (
 from violencescore.report.worlds import hundred_worlds
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jinja2 import Template
 
     from violencescore.decision import Decision
@@ -41,7 +45,6 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DIGEST_SHOWN = 12
 _SHADE = (29, 79, 145)
 _DARK_FROM = 0.55
-_PRIOR_BELOW, _DATA_FROM = 0.1, 0.5
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class PageContext:
         The methodology as plain values, as by ``model_dump(mode="json")``; may be empty.
     fictional
         Whether organizations and events are invented, which the page then says at the top.
+    panel
+        As by `violencescore.panel.panel_table`; None without a panel.
     """
 
     title: str
@@ -71,6 +76,7 @@ class PageContext:
     run: Mapping[str, Any] = field(default_factory=dict)
     methodology: Mapping[str, Any] = field(default_factory=dict)
     fictional: bool = False
+    panel: pd.DataFrame | None = None
 
 
 def render_page(decision: Decision, context: PageContext) -> str:
@@ -80,6 +86,8 @@ def render_page(decision: Decision, context: PageContext) -> str:
     value in ``<data value="...">``. Whatever comes from the input is shown as text: control and direction
     marks are written out, and HTML is escaped, by the template engine.
     """
+    panel = context.panel if decision.outcome != "not_estimable" else None
+    identified = context.diagnostics.get("identification") or ()
     return _template().render(
         context=context,
         decision=decision,
@@ -95,7 +103,11 @@ def render_page(decision: Decision, context: PageContext) -> str:
         pairs=_pair_rows(decision),
         assumptions=assumption_sentences(decision, context.run),
         checks=_diagnostic_rows(context),
-        identification=_identification_rows(context.diagnostics.get("identification") or ()),
+        n_identified=len(identified),
+        families=family_rows(identified),
+        identification=parameter_rows(identified),
+        panel=_panel_rows(decision, panel),
+        panel_sentences=_panel_sentences(decision, panel),
         origin=_origin_rows(decision, context),
         missing=MISSING,
     )
@@ -198,7 +210,7 @@ def _interval_figure(decision: Decision) -> str:
         prefix="scores",
     )
     # Built by an XML library from escaped text, so it is markup by right.
-    return Markup(svg)
+    return Markup(svg)  # noqa: S704
 
 
 def _diagnostic_rows(context: PageContext) -> list[tuple[str, str, str]]:
@@ -226,39 +238,27 @@ def _limit(text: str, limits: Mapping[str, Any]) -> str:
         return ""
 
 
-def _identification_rows(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _panel_rows(decision: Decision, panel: pd.DataFrame | None) -> list[dict[str, Any]]:
+    """Return each panelist with whom that panelist's weights put first, and who is first without the panelist."""
     rows = []
-    for line in found:
-        contraction = _number(line.get("contraction"))
+    for line in [] if panel is None else panel.to_dict("records"):
+        left_out = isinstance(line["leader_without"], str)
         rows.append(
             {
-                "parameter": str(line["parameter"]),
-                "before": _spread(line.get("prior_mean"), line.get("prior_sd")),
-                "after": _spread(line.get("posterior_mean"), line.get("posterior_sd")),
-                "contraction": MISSING if math.isnan(contraction) else f"{contraction:.2f}",
-                "share": 0.0 if math.isnan(contraction) else min(max(contraction, 0.0), 1.0),
-                "rests_on": _rests_on(contraction),
+                "panelist": str(line["panelist_id"]),
+                "leader": shown_name(decision, line["leader"]),
+                "p": line["p_first"],
+                "shown": format_probability(line["p_first"], line["mcse"]),
+                "differs": not line["same_as_verdict"],
+                "without": shown_name(decision, line["leader_without"]) if left_out else "",
+                "without_differs": left_out and line["leader_without"] != decision.leader,
             }
         )
     return rows
 
 
-def _rests_on(contraction: float) -> str:
-    if math.isnan(contraction):
-        return ""
-    if contraction < _PRIOR_BELOW:
-        return "the prior"
-    return "mostly the prior" if contraction < _DATA_FROM else "mostly the data"
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None or not math.isfinite(value) else float(value)
-
-
-def _spread(mean: float | None, sd: float | None) -> str:
-    around, spread = _number(mean), _number(sd)
-    shown = MISSING if math.isnan(spread) else f"±\N{NO-BREAK SPACE}{spread:.3g}"
-    return shown if math.isnan(around) else f"{around:.3g} {shown}"
+def _panel_sentences(decision: Decision, panel: pd.DataFrame | None) -> tuple[str, ...]:
+    return () if panel is None else panel_sentences(panel, str(decision.leader), decision.names)
 
 
 def _origin_rows(decision: Decision, context: PageContext) -> list[dict[str, Any]]:

@@ -38,8 +38,7 @@ def verdict_sentence(decision: Decision) -> str:
     claim = claim_words(decision)
     if decision.outcome == "selected":
         return (
-            f"{name} is named: it {claim} in {reached} worlds consistent with the evidence; "
-            f"{required} were required."
+            f"{name} is named: it {claim} in {reached} worlds consistent with the evidence; {required} were required."
         )
     found = f"{name}, the likeliest, {claim} in {reached} worlds consistent with the evidence"
     if decision.outcome == "no_selection":
@@ -112,9 +111,7 @@ def assumption_sentences(decision: Decision, run_info: Mapping[str, Any]) -> tup
 
 
 def _rule_sentence(decision: Decision) -> str:
-    condition = (
-        "first" if decision.margin == 0 else f"ahead of every other by {percent(decision.margin)} or more"
-    )
+    condition = "first" if decision.margin == 0 else f"ahead of every other by {percent(decision.margin)} or more"
     return (
         f"An organization is named only if it is {condition} with a probability of at least "
         f"{percent(decision.confidence_required)}, by more than the Monte-Carlo error."

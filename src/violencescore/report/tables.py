@@ -15,6 +15,7 @@ from rich.text import Text
 
 from violencescore.decision import RECORDED_ONLY
 from violencescore.montecarlo import Probability, format_probability
+from violencescore.panel import panel_sentences
 from violencescore.report.sentences import (
     OUTCOME_LABELS,
     score_name,
@@ -71,19 +72,16 @@ def ranking_table(decision: Decision, width: int = 80) -> Table:
     width
         Columns of the terminal.
     """
-    names = [
-        shown_name(decision, str(identity), _NAME_LIMIT) for identity in decision.ranking["organization_id"]
-    ]
+    names = [shown_name(decision, str(identity), _NAME_LIMIT) for identity in decision.ranking["organization_id"]]
     name_width = min(_KEPT_NAME_WIDTH, max(map(cell_len, names), default=0))
     columns = _fitting_columns(decision.ranking, width - max(name_width, _MIN_NAME_WIDTH))
-    table = _plain_table("Probability of each rank", _ranking_caption(decision))
+    fit = "" if decision.outcome != "not_estimable" else ", for inspection only: no verdict can rest on it"
+    table = _plain_table(f"Probability of each rank{fit}", _ranking_caption(decision))
     table.add_column("organization", min_width=_MIN_NAME_WIDTH, max_width=_NAME_WIDTH, overflow="fold")
     for heading in columns:
         table.add_column(Text(heading), justify="right", no_wrap=True)
     for row, identity in enumerate(decision.ranking["organization_id"]):
-        cells = [
-            Text(cells[row], style="dim" if cells[row].startswith("<") else "") for cells in columns.values()
-        ]
+        cells = [Text(cells[row], style="dim" if cells[row].startswith("<") else "") for cells in columns.values()]
         table.add_row(Text(names[row]), *cells, style="bold" if identity == decision.selected else "")
     return table
 
@@ -97,13 +95,39 @@ def verdict_panel(decision: Decision) -> Panel:
     body = [Text(verdict_sentence(decision), style="bold")]
     return Panel(
         Group(*body, Text(), reasons) if decision.reasons else Group(*body),
-        title=Text(
-            f" {OUTCOME_MARKS[decision.outcome]} {OUTCOME_LABELS[decision.outcome]} ", style=f"bold {style}"
-        ),
+        title=Text(f" {OUTCOME_MARKS[decision.outcome]} {OUTCOME_LABELS[decision.outcome]} ", style=f"bold {style}"),
         title_align="left",
         border_style=style,
         padding=(1, 2),
     )
+
+
+def panel_view(decision: Decision, panel: pd.DataFrame) -> Group:
+    """Build the panel one by one: who is first by each panelist's own weights, and in words what that means.
+
+    Parameters
+    ----------
+    panel
+        As by `violencescore.panel.panel_table`.
+    """
+    table = _plain_table("By each panelist's own weights", "")
+    table.add_column("panelist", min_width=_MIN_NAME_WIDTH, max_width=_NAME_WIDTH, overflow="fold")
+    table.add_column("likeliest first", max_width=_NAME_WIDTH, overflow="fold")
+    table.add_column("P(1st)", justify="right", no_wrap=True)
+    left_out = bool(panel["leader_without"].notna().any())
+    if left_out:
+        table.add_column("without this panelist", max_width=_NAME_WIDTH, overflow="fold")
+    for row in panel.to_dict("records"):
+        name = shown_name(decision, row["leader"], _NAME_LIMIT)
+        cells = [Text(name, style="" if row["same_as_verdict"] else "bold yellow")]
+        cells.append(Text(format_probability(row["p_first"], row["mcse"])))
+        if left_out:
+            other = row["leader_without"]
+            style = "" if other == decision.leader else "bold yellow"
+            cells.append(Text(shown_name(decision, other, _NAME_LIMIT), style=style))
+        table.add_row(Text(shown_text(row["panelist_id"], _NAME_LIMIT)), *cells)
+    said = panel_sentences(panel, str(decision.leader), decision.names)
+    return Group(table, Text(), *(Text(shown_text(sentence)) for sentence in said))
 
 
 def naive_comparison_table(rows: Sequence[NaiveRow]) -> Table:
@@ -114,7 +138,7 @@ def naive_comparison_table(rows: Sequence[NaiveRow]) -> Table:
     truth_known = any(row[3] is not None for row in rows)
     columns = [[float(row[1]) for row in rows], [row[2].p for row in rows]]
     columns += [[math.nan if row[3] is None else row[3] for row in rows]] if truth_known else []
-    shown = [[*map(number_format(columns[0]), columns[0])], [str(row[2]) for row in rows]]
+    shown = [[f"{row[1]:,}" for row in rows], [str(row[2]) for row in rows]]
     shown += [[*map(number_format(column), column)] for column in columns[2:]]
     tops = [max((value for value in column if math.isfinite(value)), default=math.nan) for column in columns]
     headings = ["times named", "P(1st)", "true score"][: len(columns)]
@@ -166,9 +190,7 @@ def _fitting_columns(ranking: pd.DataFrame, width: int) -> dict[str, list[str]]:
         "error": [f"±{error_text(e)}" for e in errors],
     }
     after = {ordinal(j): [cell(p) for p in ranking[f"p_rank_{j}"]] for j in range(2, n + 1)}
-    back = (
-        {"mean\nrank": [f"{rank:.1f}" for rank in ranking["expected_rank"]]} if n > _ALL_RANKS_UP_TO else {}
-    )
+    back = {"mean\nrank": [f"{rank:.1f}" for rank in ranking["expected_rank"]]} if n > _ALL_RANKS_UP_TO else {}
     back |= {"rank\n90 %": _interval_cells(ranking, "rank", rank_text), **_score_columns(ranking)}
     ranks = list(after)[: n if n <= _ALL_RANKS_UP_TO else _FEW_RANKS - 1]
     while ranks and _width(front | back) + _width({key: after[key] for key in ranks}) > width:
@@ -181,9 +203,7 @@ def _width(columns: Mapping[str, list[str]]) -> int:
 
 
 def _score_columns(ranking: pd.DataFrame) -> dict[str, list[str]]:
-    shown = number_format(
-        ranking[["score_low", "score_median", "score_high"]].to_numpy(float).ravel().tolist()
-    )
+    shown = number_format(ranking[["score_low", "score_median", "score_high"]].to_numpy(float).ravel().tolist())
     heading = f"score\n{shown.unit}".rstrip()
     medians = [shown(value) for value in ranking["score_median"]]
     return {heading: medians, "score\n90 %": _interval_cells(ranking, "score", shown)}
@@ -203,18 +223,13 @@ def _ranking_caption(decision: Decision) -> str:
     )
 
 
-def _naive_caption(
-    rows: Sequence[NaiveRow], columns: Sequence[Sequence[float]], tops: Sequence[float]
-) -> str:
+def _naive_caption(rows: Sequence[NaiveRow], columns: Sequence[Sequence[float]], tops: Sequence[float]) -> str:
     picks = [
-        joined(
-            shown_text(row[0], _NAME_LIMIT) for row, value in zip(rows, column, strict=True) if value == top
-        )
+        joined(shown_text(row[0], _NAME_LIMIT) for row, value in zip(rows, column, strict=True) if value == top)
         for column, top in zip(columns, tops, strict=True)
         if math.isfinite(top)
     ]
     parts = [
-        f"{who} {pick}"
-        for who, pick in zip(("Counting names picks", "the model", "the truth is"), picks, strict=False)
+        f"{who} {pick}" for who, pick in zip(("Counting names picks", "the model", "the truth is"), picks, strict=False)
     ]
     return "; ".join(parts) + "." if parts else ""

@@ -118,6 +118,7 @@ class NumberFormat:
     decimals: int = 0
 
     def __call__(self, value: float) -> str:
+        """Return a number as it is written in this column."""
         return f"{value / self.power:,.{self.decimals}f}" if math.isfinite(value) else MISSING
 
     @property

@@ -64,8 +64,6 @@ def _others(decision: Decision, left: int) -> list[tuple[str, int]]:
     if len(decision.organizations) == 1:
         return []
     second = str(decision.ranking["organization_id"].iloc[1])
-    count = (
-        left if len(decision.organizations) == 2 else min(round(N_WORLDS * decision.p_first[second].p), left)
-    )
+    count = left if len(decision.organizations) == 2 else min(round(N_WORLDS * decision.p_first[second].p), left)
     rest = [("any other", left - count)] if len(decision.organizations) > 2 else []
     return [(shown_name(decision, second), count), *rest]

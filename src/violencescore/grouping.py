@@ -1,0 +1,63 @@
+"""Distinct rows and multisets of integers, whatever their order: what many incidents have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+IntArray = npt.NDArray[np.int64]
+KeyArray = npt.NDArray[np.uint64]
+
+
+def multiset_keys(owner: IntArray, item: IntArray, n_owners: int) -> tuple[KeyArray, ...]:
+    """Return two 64-bit keys for the multiset of items of each owner, whatever their order.
+
+    Parameters
+    ----------
+    owner, item
+        One entry for each item held: who holds it, from 0 to ``n_owners - 1``, and which it is.
+
+    Examples
+    --------
+    >>> a, _ = multiset_keys(np.array([0, 0, 1, 1, 2]), np.array([7, 3, 3, 7, 3]), 3)
+    >>> bool(a[0] == a[1]), bool(a[0] == a[2])
+    (True, False)
+    """
+    keys = []
+    for salt in (1, 2):
+        key = np.zeros(n_owners, dtype=np.uint64)
+        np.add.at(key, owner, _mix(item, salt))
+        keys.append(key)
+    return tuple(keys)
+
+
+def _mix(values: npt.ArrayLike, salt: int) -> KeyArray:
+    """Scatter integers over 64 bits (SplitMix64), so that sums of them identify multisets."""
+    x = np.asarray(values).astype(np.uint64) + np.uint64(salt * 0x9E3779B97F4A7C15 % 2**64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
+    return np.asarray(x ^ (x >> np.uint64(31)), dtype=np.uint64)
+
+
+def unique_rows(*columns: IntArray | KeyArray) -> tuple[IntArray, IntArray]:
+    """Return codes of the distinct rows over several columns, in order of appearance, and those rows.
+
+    Examples
+    --------
+    >>> codes, rows = unique_rows(np.array([5, 5, 2]), np.array([1, 1, 1]))
+    >>> codes.tolist(), rows.tolist()
+    ([0, 0, 1], [[5, 1], [2, 1]])
+    """
+    if len(columns[0]) == 0:
+        return np.empty(0, dtype=np.int64), np.empty((0, len(columns)), dtype=np.int64)
+    frame = pd.DataFrame(dict(enumerate(columns)))
+    codes = np.ascontiguousarray(frame.groupby(list(frame.columns), sort=False).ngroup(), dtype=np.int64)
+    _, first = np.unique(codes, return_index=True)
+    rows = np.column_stack([np.asarray(c)[first].astype(np.int64) for c in columns])
+    return codes, np.ascontiguousarray(rows, dtype=np.int64)
+
+
+def starts(codes: IntArray, n: int) -> IntArray:
+    """Return where the entries of each of ``n`` owners begin, once sorted; and where the last one's end."""
+    return np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=n))]).astype(np.int64)

@@ -1,0 +1,64 @@
+"""Weight of each actor in a cell, before the evidence: rates, or shares between candidates; with gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from violencescore.design import Design
+from violencescore.model.types import Array, Index
+from violencescore.model.zerosum import OPTIONS
+
+
+@njit(**OPTIONS)
+def cell_weight(rate: Array, presence: Array, accurate: float, member: Index, weight: Array, out: Array) -> None:
+    """Fill ``out`` with the weight of each actor for an incident of a cell, the evidence apart.
+
+    Without candidates it is the actor's rate there. With candidates it is the probability that each did it, given that
+    it happened between them: the right one is among them with the channel's accuracy, and then in proportion to rate
+    and engagement; how many incidents happen between whom says nothing.
+    """
+    n_actors = rate.size
+    for k in range(n_actors):
+        out[k] = rate[k] * presence[k]
+    if member.size == 0:
+        return
+    among, outside = 0.0, 0.0
+    for i in range(member.size):
+        among += out[member[i]] * weight[i]
+        out[member[i]] *= -weight[i]
+    for k in range(n_actors):
+        outside += max(out[k], 0.0)
+    for k in range(n_actors):
+        out[k] *= -accurate / among if out[k] < 0.0 else (1.0 - accurate) / outside
+
+
+@njit(**OPTIONS)
+def contest_gradient(accurate: float, member: Index, cell: Array, part: Array, grad_weight: Array) -> float:
+    """Turn ``part``, the expected incidents of each actor, into the gradient of the log rates.
+
+    Adds to the gradient of the members' log weights; returns that of the accuracy.
+    """
+    n = float(part.sum())
+    among: float = 0.0
+    for k in member:
+        among += part[k]
+    for i in range(member.size):
+        k = member[i]
+        grad_weight[i] += part[k] - among * cell[k] / accurate
+        # What the loop below takes off for being outside, and what being inside takes off instead.
+        part[k] += cell[k] * ((n - among) / (1.0 - accurate) - among / accurate)
+    for k in range(part.size):
+        part[k] -= (n - among) * cell[k] / (1.0 - accurate)
+    return among / accurate - (n - among) / (1.0 - accurate)
+
+
+def arrange_groups(design: Design) -> tuple[Index, ...]:
+    """Kind, region, period and contest of each cell; cell, pattern and count of each group, by pattern."""
+    groups = design.groups
+    contest = design.patterns.contest[groups.pattern]
+    rows = np.column_stack([groups.kind, groups.region, groups.period, contest])
+    cells, cell_of = np.unique(rows, axis=0, return_inverse=True)
+    order = np.lexsort((cell_of, groups.pattern))
+    columns = (*cells.T, cell_of[order], groups.pattern[order], groups.n[order])
+    return tuple(np.ascontiguousarray(column, dtype=np.int64) for column in columns)

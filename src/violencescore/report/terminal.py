@@ -1,0 +1,95 @@
+"""What commands print: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from violencescore.jsontext import json_text
+from violencescore.report.text import shown_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from violencescore.decision import Decision
+    from violencescore.errors import Fault
+
+
+def screen() -> Console:
+    """Return the console of standard output, as wide as the terminal (80 columns where there is none)."""
+    return Console()
+
+
+def errors() -> Console:
+    """Return the console of standard error."""
+    return Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON, and nothing else, on standard output; null stands for a number that is missing or infinite."""
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    print(json_text(value, ascii_only=plain))
+
+
+def print_line(text: str, style: str = "") -> None:
+    """Print one line, never broken, so that paths can be copied."""
+    screen().print(Text(shown_text(text), style=style), soft_wrap=True)
+
+
+def print_messages(messages: Iterable[str]) -> None:
+    """Print what was left out or changed while reading."""
+    for message in messages:
+        screen().print(Text(shown_text(message), style="dim"))
+
+
+def print_ranking(decision: Decision) -> None:
+    """Print the probability-of-rank table."""
+    from violencescore.report.tables import ranking_table
+
+    console = screen()
+    console.print(ranking_table(decision, console.width))
+    console.print()
+
+
+def print_verdict(decision: Decision, panel: pd.DataFrame | None) -> None:
+    """Print the verdict in words, and what each panelist's own weights would say."""
+    from violencescore.report.tables import panel_view, verdict_panel
+
+    console = screen()
+    console.print(verdict_panel(decision))
+    if panel is not None and decision.outcome != "not_estimable":
+        console.print(panel_view(decision, panel))
+        console.print()
+
+
+def print_seconds(seconds: Mapping[str, float]) -> None:
+    """Print where the time went."""
+    parts = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
+    screen().print(Text(f"Where the time went: {parts}.", style="dim"))
+
+
+def print_faults(faults: Sequence[Fault]) -> None:
+    """Print all faults on standard error: numbered to whoever watches, one a line to a program."""
+    from violencescore.report.tables import faults_table
+
+    console = errors()
+    if console.is_terminal:
+        console.print(faults_table(faults))
+        return
+    for fault in faults:
+        console.print(Text(shown_text(str(fault))), soft_wrap=True)
+
+
+def verdict_json(decision: Decision, panel: pd.DataFrame | None) -> dict[str, Any]:
+    """Return what ``decide --json`` prints: ``decision.json``, and the panel one by one where there is one."""
+    if panel is None:
+        return decision.to_json_dict()
+    from violencescore.panel import panel_sentences
+
+    rows = panel.astype(object).where(panel.notna(), None).to_dict("records")
+    said = panel_sentences(panel, str(decision.leader), decision.names)
+    return decision.to_json_dict() | {"panel": {"panelists": rows, "reasons": list(said)}}

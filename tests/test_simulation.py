@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from design_cases import read_simulation
+from scipy.stats import chisquare
+
+from violencescore.design import build_design
+from violencescore.errors import InputError
+from violencescore.methodology import shipped_methodology
+from violencescore.names import OTHER
+from violencescore.simulation import (
+    ANNOUNCED,
+    WORLDS,
+    Simulation,
+    World,
+    _triangular,
+    simulate_world,
+    write_simulation,
+)
+
+LARGE = 4000
+
+
+def joined(simulation: Simulation) -> pd.DataFrame:
+    """Pieces of evidence (copies left out) beside the truth of their incidents."""
+    evidence = simulation.tables["evidence"].drop_duplicates(["incident_id", "channel", "origin", "organization_id"])
+    return evidence.merge(simulation.truth_incidents, on="incident_id", suffixes=("", "_true"))
+
+
+def staged_share(simulation: Simulation) -> pd.Series:
+    """Staged share of the incidents by period."""
+    truth = simulation.truth_incidents.merge(simulation.tables["incidents"], on="incident_id")
+    period = np.where(truth["date"] >= ANNOUNCED.isoformat(), "window", "baseline")
+    return (truth["false_flag"] == "true").groupby(period).mean()
+
+
+@pytest.mark.parametrize("world", list(WORLDS))
+def test_the_same_seed_gives_the_same_tables_and_another_gives_others(world: str) -> None:
+    first, again, other = (simulate_world(world, seed, 150) for seed in (4, 4, 5))
+    assert first.methodology == again.methodology
+    for name, table in first.tables.items():
+        pd.testing.assert_frame_equal(table, again.tables[name])
+    pd.testing.assert_frame_equal(first.truth, again.truth)
+    pd.testing.assert_frame_equal(first.truth_incidents, again.truth_incidents)
+    assert not first.truth_incidents.equals(other.truth_incidents)
+
+
+@pytest.mark.parametrize("world", list(WORLDS))
+def test_every_world_is_a_valid_assessment_of_which_nothing_is_left_out(world: str) -> None:
+    simulation = simulate_world(world, 2, 200)
+    assessment = read_simulation(simulation)
+    assert len(assessment.incidents) == len(simulation.tables["incidents"])
+    assert assessment.harms["best"].sum() == simulation.tables["harms"]["best"].sum()
+    assert set(assessment.organizations["organization_id"]) == set(simulation.truth["organization_id"])
+    assert all("copies" in message for message in assessment.messages)
+    design = build_design(assessment)
+    assert design.engages == (world == "dyads")
+    assert design.stages == (world != "dyads")
+    assert assessment.methodology.fictional
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_worlds_of_few_organizations_are_valid_too(n: int) -> None:
+    for world in ("plain", "framed", "famous", "hidden", *(["dyads"] if n > 1 else [])):
+        few = dataclasses.replace(WORLDS[world], n_organizations=n, n_regions=1)
+        assert len(read_simulation(simulate_world(few, 1, 80)).organizations) == n
+
+
+def test_many_organizations_have_names_of_their_own() -> None:
+    simulation = simulate_world(World(n_organizations=60), 1, 300)
+    assert simulation.tables["organizations"]["organization_id"].nunique() == 60
+
+
+def test_true_totals_are_those_of_the_true_incidents_where_counts_are_exact() -> None:
+    simulation = simulate_world(World(ranged=0.0), 3, 600)
+    window = simulation.tables["incidents"]["date"] >= ANNOUNCED.isoformat()
+    inside = simulation.tables["incidents"].loc[window, "incident_id"]
+    harms = simulation.tables["harms"].merge(simulation.truth_incidents, on="incident_id")
+    assert (harms["low"] == harms["high"]).all()
+    harms = harms[harms["incident_id"].isin(inside) & (harms["organization_id"] != OTHER)]
+    keys = ["organization_id", "element", "victim_role"]
+    expected = harms.groupby(keys)["best"].sum()
+    found = simulation.truth.set_index(keys)["harm"]
+    assert found.sum() == expected.sum() > 0
+    assert found.reindex(expected.index).tolist() == expected.tolist()
+
+
+def test_true_totals_lie_within_the_recorded_ranges() -> None:
+    simulation = simulate_world(World(ranged=1.0), 3, 600)
+    harms = simulation.tables["harms"].merge(simulation.truth_incidents, on="incident_id")
+    window = simulation.tables["incidents"].set_index("incident_id")["date"] >= ANNOUNCED.isoformat()
+    harms = harms[harms["incident_id"].map(window) & (harms["organization_id"] != OTHER)]
+    total = simulation.truth["harm"].sum()
+    assert harms["low"].sum() < total < harms["high"].sum()
+    assert total != harms["best"].sum()
+
+
+def test_true_counts_fall_linearly_from_the_best_estimate() -> None:
+    low, best, high = (np.full(20_000, x) for x in (1, 3, 6))
+    counts = np.bincount(_triangular(low, best, high, np.random.default_rng(0)), minlength=7)[1:]
+    weight = np.array([1 / 3, 2 / 3, 1, 3 / 4, 2 / 4, 1 / 4])
+    assert chisquare(counts, 20_000 * weight / weight.sum()).pvalue > 1e-3
+
+
+def test_true_scores_and_ranks_follow_from_true_harm_and_published_weights() -> None:
+    truth = simulate_world("plain", 3, 600).truth
+    weights = {(c.element, c.victim_role or ""): c.weight for c in shipped_methodology("kleiman-2011").category}
+    weighted = truth["harm"] * [weights[pair] for pair in zip(truth["element"], truth["victim_role"], strict=True)]
+    expected = weighted.groupby(truth["organization_id"]).sum()
+    by_id = truth.groupby("organization_id")
+    assert (by_id["score"].min() == by_id["score"].max()).all()
+    assert by_id["score"].first().tolist() == pytest.approx(expected.tolist())
+    assert by_id["rank"].first()[expected.idxmax()] == 1
+    assert sorted(by_id["rank"].first()) == [1, 2, 3, 4, 5, 6]
+    assert len(truth) == 6 * len(weights)
+
+
+def test_the_expected_number_of_incidents_is_met() -> None:
+    n = [len(simulate_world("plain", seed, 400).truth_incidents) for seed in range(20)]
+    assert np.mean(n) == pytest.approx(400, abs=4 * 20 / np.sqrt(20))
+
+
+def test_adjudications_are_true_and_as_many_as_said() -> None:
+    simulation = simulate_world(World(adjudicated=0.3), 1, 1000)
+    settled = simulation.tables["adjudications"]
+    assert len(settled) / len(simulation.truth_incidents) == pytest.approx(0.3, abs=0.06)
+    columns = ["incident_id", "organization_id", "false_flag", "framed_id"]
+    merged = settled[columns].merge(simulation.truth_incidents[columns])
+    assert len(merged) == len(settled)
+    assert (settled["inclusion_probability"] == 0.3).all()
+
+
+def test_the_staged_world_stages_more_and_most_in_the_window() -> None:
+    plain, staged = (staged_share(simulate_world(world, 1, LARGE)) for world in ("plain", "staged"))
+    assert staged["window"] > 2 * plain["window"]
+    assert staged["window"] > 2 * staged["baseline"] > 0
+
+
+def test_a_world_without_false_flags_has_none() -> None:
+    assert staged_share(simulate_world(World(staged=(0.0, 0.0)), 1, 500)).max() == 0
+
+
+def test_in_the_framed_world_one_organization_stages_a_third_of_its_work_as_one_rivals() -> None:
+    truth = simulate_world("framed", 1, LARGE).truth_incidents
+    share = (truth["false_flag"] == "true").groupby(truth["organization_id"]).mean()
+    framer = share.idxmax()
+    assert share[framer] == pytest.approx(0.35, abs=0.04)
+    assert share.drop(framer).max() < 0.25
+    assert len(set(truth.loc[truth["organization_id"] == framer, "framed_id"]) - {""}) == 1
+    assert framer == truth.loc[truth["organization_id"] != OTHER, "organization_id"].value_counts().idxmax()
+
+
+def test_nobody_frames_itself_and_only_staged_incidents_frame() -> None:
+    truth = simulate_world("staged", 1, LARGE).truth_incidents
+    assert not (truth["organization_id"] == truth["framed_id"]).any()
+    assert ((truth["framed_id"] != "") == (truth["false_flag"] == "true")).all()
+
+
+def test_in_the_famous_world_one_name_is_given_by_mistake_more_than_all_others() -> None:
+    def mistaken(world: str) -> pd.Series:
+        pieces = joined(simulate_world(dataclasses.replace(WORLDS[world], staged=(0.0, 0.0)), 1, LARGE))
+        wrong = pieces[pieces["organization_id"] != pieces["organization_id_true"]]
+        return wrong["organization_id"].value_counts(normalize=True)
+
+    famous, most_violent = mistaken("famous"), simulate_world("famous", 1, LARGE).truth_incidents
+    assert famous.iloc[0] > 0.45
+    assert famous.index[0] != most_violent["organization_id"].value_counts().idxmax()
+    assert mistaken("plain").iloc[0] < 0.4
+
+
+def test_in_the_hidden_world_channels_seldom_speak_of_the_most_violent() -> None:
+    def heard(world: str) -> np.ndarray:
+        """Share of the incidents with any evidence: of the most violent, and of the others; mean of five worlds."""
+        shares = []
+        for seed in range(5):
+            simulation = simulate_world(world, seed, 1500)
+            truth = simulation.truth_incidents
+            spoken = truth["incident_id"].isin(simulation.tables["evidence"]["incident_id"])
+            by = spoken.groupby(truth["organization_id"]).mean()
+            most = truth.loc[truth["organization_id"] != OTHER, "organization_id"].value_counts().idxmax()
+            shares.append([by[most], by.drop(most).mean()])
+        return np.mean(shares, axis=0)
+
+    (hidden, others), (plain, _) = heard("hidden"), heard("plain")
+    assert hidden < 0.6 * plain
+    assert hidden < 0.6 * others
+
+
+def test_channels_name_the_right_one_as_often_as_their_accuracy_says() -> None:
+    pieces = joined(simulate_world(World(staged=(0.0, 0.0)), 1, LARGE))
+    pieces = pieces[pieces["organization_id_true"] != OTHER]
+    right = (pieces["organization_id"] == pieces["organization_id_true"]).groupby(pieces["channel"]).mean()
+    for name, channel in World().channels.items():
+        assert right[name] == pytest.approx(channel.accuracy, abs=0.05)
+
+
+def test_false_flags_turn_channels_that_can_be_forged_and_no_others() -> None:
+    pieces = joined(simulate_world("framed", 1, LARGE))
+    staged = pieces[(pieces["framed_id"] != "") & (pieces["framed_id"] != OTHER)]
+    for name, channel in World().channels.items():
+        own = staged[staged["channel"] == name]
+        framed = (own["organization_id"] == own["framed_id"]).mean()
+        assert (framed > 0.5) == channel.forgeable
+
+
+def test_every_dyad_names_two_and_nearly_always_the_right_one_among_them() -> None:
+    pieces = joined(simulate_world("dyads", 1, 600))
+    sizes = pieces.groupby(["incident_id", "origin"])["organization_id"].nunique()
+    assert (sizes == 2).all()
+    pieces = pieces[pieces["organization_id_true"] != OTHER]
+    hit = (pieces["organization_id"] == pieces["organization_id_true"]).groupby(pieces["origin"]).any()
+    assert hit.mean() == pytest.approx(0.98, abs=0.02)
+    assert "adjudications" not in simulate_world("dyads", 1, 600).tables
+
+
+def test_some_reports_are_copies_of_others_and_some_pieces_second_ones() -> None:
+    evidence = simulate_world("plain", 1, 1000).tables["evidence"]
+    origins = evidence.drop_duplicates(["incident_id", "channel", "origin"])
+    assert 1.1 < len(evidence) / len(origins) < 1.3
+    assert 1.05 < len(origins) / len(origins.drop_duplicates(["incident_id", "channel"])) < 1.2
+
+
+def test_an_unknown_world_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="no world is named 'utopia': choose among plain"):
+        simulate_world("utopia", 1)
+
+
+def test_a_simulation_is_written_with_its_truth_and_never_over_anything(tmp_path: Path) -> None:
+    simulation = simulate_world("plain", 1, 60)
+    write_simulation(simulation, tmp_path / "world")
+    written = {path.name for path in (tmp_path / "world").iterdir()}
+    assert written == {
+        "methodology.toml", "organizations.csv", "incidents.csv", "harms.csv", "evidence.csv", "adjudications.csv",
+        "truth.csv", "truth_incidents.csv",
+    }  # fmt: skip
+    truth = pd.read_csv(tmp_path / "world" / "truth.csv", keep_default_na=False)
+    assert list(truth) == ["organization_id", "element", "victim_role", "harm", "score", "rank"]
+    incidents = pd.read_csv(tmp_path / "world" / "truth_incidents.csv", keep_default_na=False)
+    assert list(incidents) == ["incident_id", "organization_id", "false_flag", "framed_id"]
+    with pytest.raises(InputError, match="not an empty folder"):
+        write_simulation(simulation, tmp_path / "world")
