@@ -103,9 +103,7 @@ def write_assessment(
     unknown = set(tables) - set(TABLES)
     assert not unknown, f"no such table: {unknown}"
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"methodology.toml": methodology} | {
-        f"{name}.csv": tables.get(name, text) for name, text in TABLES.items()
-    }
+    files = {"methodology.toml": methodology} | {f"{name}.csv": tables.get(name, text) for name, text in TABLES.items()}
     for file, content in files.items():
         if content is not None:
             (folder / file).write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -31,7 +31,7 @@ report report.text report.identification report.sentences report.worlds report.f
 report.terminal
 simulation
 commands cli __main__
-""".split()  # noqa: SIM905 -- read as lines, one for each step of the way
+""".split()
 """Every module, in an order in which each imports only from those before it."""
 
 SAMPLERS = {"pymc", "pytensor", "nutpie"}

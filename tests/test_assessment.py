@@ -31,17 +31,13 @@ def test_ids_that_look_like_numbers_or_missing_values_stay_text(tmp_path: Path) 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_bom_is_read_not_refused(tmp_path: Path, name: str) -> None:
     plain = read_assessment(write_assessment(tmp_path / "plain"))
-    marked = read_assessment(
-        write_assessment(tmp_path / "bom", **{name: b"\xef\xbb\xbf" + TABLES[name].encode()})
-    )
+    marked = read_assessment(write_assessment(tmp_path / "bom", **{name: b"\xef\xbb\xbf" + TABLES[name].encode()}))
     require_same_tables(plain, marked)
 
 
 def test_line_ends_and_quotes_do_not_matter(tmp_path: Path) -> None:
     quoted = {
-        name: "".join(
-            ",".join(f'"{cell}"' for cell in line.split(",")) + "\r\n" for line in text.splitlines()
-        )
+        name: "".join(",".join(f'"{cell}"' for cell in line.split(",")) + "\r\n" for line in text.splitlines())
         for name, text in TABLES.items()
     }
     require_same_tables(
@@ -179,9 +175,7 @@ def test_a_harm_goes_to_its_own_category_before_that_of_its_element(tmp_path: Pa
 
 
 def test_harms_without_a_category_are_left_out_and_counted_by_element(tmp_path: Path) -> None:
-    harms = (
-        "incident_id,element,best\ni1,corruption,1\ni2,corruption,1\ni2,terror,1\ni3,killing,1\ni4,terror,0\n"
-    )
+    harms = "incident_id,element,best\ni1,corruption,1\ni2,corruption,1\ni2,terror,1\ni3,killing,1\ni4,terror,0\n"
     assessment = read_assessment(write_assessment(tmp_path, harms=harms))
     assert list(assessment.incidents["incident_id"]) == ["i2", "i4"]
     assert set(assessment.evidence["incident_id"]) == {"i2", "i4"}
@@ -269,9 +263,7 @@ def test_overlaps_do_not_depend_on_the_order_of_the_rows(order: list[int]) -> No
 
 def pieces(folder: Path, evidence: str) -> list[tuple[object, ...]]:
     evidence = "incident_id,channel,organization_id,origin,source_id\n" + evidence
-    return rows(
-        read_assessment(write_assessment(folder, evidence=evidence)).evidence, "organization_id", "piece"
-    )
+    return rows(read_assessment(write_assessment(folder, evidence=evidence)).evidence, "organization_id", "piece")
 
 
 def test_copies_of_one_origin_count_once(tmp_path: Path) -> None:
@@ -289,9 +281,7 @@ def test_duplicating_every_report_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_without_an_origin_each_row_is_its_own_unless_one_source_repeats_itself(tmp_path: Path) -> None:
-    evidence = (
-        "i1,press,007,,\ni1,press,007,,\ni1,press,007,,a\ni1,press,007,,a\ni1,press,007,,b\ni1,press,NA,,a\n"
-    )
+    evidence = "i1,press,007,,\ni1,press,007,,\ni1,press,007,,a\ni1,press,007,,a\ni1,press,007,,b\ni1,press,NA,,a\n"
     assert pieces(tmp_path, evidence) == [("007", 0), ("007", 1), ("007", 2), ("007", 3), ("NA", 4)]
 
 

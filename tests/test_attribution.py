@@ -20,7 +20,7 @@ TWO = ["a,Alpha,true", "b,Beta,true"]
 
 @njit
 def draw_counts(seed: int, low: int, best: int, high: int, n: int) -> np.ndarray:
-    np.random.seed(seed)  # noqa: NPY002 -- the only generator that numba compiles
+    np.random.seed(seed)
     out = np.empty(n, dtype=np.int64)
     for i in range(n):
         out[i] = draw_count(low, best, high)
@@ -29,7 +29,7 @@ def draw_counts(seed: int, low: int, best: int, high: int, n: int) -> np.ndarray
 
 @njit
 def allot_often(seed: int, n: int, weight: np.ndarray, times: int) -> np.ndarray:
-    np.random.seed(seed)  # noqa: NPY002 -- the only generator that numba compiles
+    np.random.seed(seed)
     out = np.empty((times, weight.size), dtype=np.int64)
     for i in range(times):
         allot(n, weight, out[i])

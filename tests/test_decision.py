@@ -22,9 +22,7 @@ KLEIMAN = shipped_methodology("kleiman-2011")
 
 
 def methodology(*, per="none", estimand="realized", **decision):
-    rule = KLEIMAN.decision.model_copy(
-        update={"confidence": 0.9, "margin": 0.0, "extend_within": 0.1} | decision
-    )
+    rule = KLEIMAN.decision.model_copy(update={"confidence": 0.9, "margin": 0.0, "extend_within": 0.1} | decision)
     score = KLEIMAN.score.model_copy(update={"per": per, "estimand": estimand})
     return KLEIMAN.model_copy(update={"decision": rule, "score": score})
 
@@ -116,9 +114,7 @@ def test_a_lone_organization_is_first_and_the_reasons_say_why():
 
 @pytest.mark.parametrize("make", [dict, lambda **fields: SimpleNamespace(**fields)])
 def test_a_sampler_that_has_not_converged_is_refused_with_its_figures(make):
-    diagnostics = make(
-        converged=False, max_rhat=1.234, min_ess=55.0, divergences=7, reasons=["Mirror modes."]
-    )
+    diagnostics = make(converged=False, max_rhat=1.234, min_ess=55.0, divergences=7, reasons=["Mirror modes."])
     decision = decide(scores_with([3900, 100]), methodology(), diagnostics=diagnostics)
     assert (decision.outcome, decision.selected) == ("not_estimable", None)
     assert "R-hat 1.234, smallest effective sample 55, divergences 7" in decision.reasons[0]

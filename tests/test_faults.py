@@ -274,9 +274,7 @@ def test_rows_are_counted_by_the_lines_of_the_file(tmp_path: Path) -> None:
         ("i5,,2026-02-29,,north", "date_start", "not a date"),
     ],
 )
-def test_an_incident_has_one_date_or_a_start_and_an_end(
-    tmp_path: Path, row: str, column: str, rule: str
-) -> None:
+def test_an_incident_has_one_date_or_a_start_and_an_end(tmp_path: Path, row: str, column: str, rule: str) -> None:
     incidents = (
         "incident_id,date,date_start,date_end,region\ni1,2026-07-01,,,a\ni2,,2026-07-01,2026-07-03,a\n"
         f"i3,,2026-07-01,,a\ni4,2026-07-01,,,a\n{row}\n"
@@ -294,9 +292,7 @@ def test_a_circle_of_two_parents_is_reported_at_both(tmp_path: Path) -> None:
 
 
 def test_nobody_to_rank_is_a_fault(tmp_path: Path) -> None:
-    tables = {
-        "organizations": "organization_id,name,rankable\n007,Seven,false\nNA,Norteños,false\ncrew,C,FALSE\n"
-    }
+    tables = {"organizations": "organization_id,name,rankable\n007,Seven,false\nNA,Norteños,false\ncrew,C,FALSE\n"}
     minimal = {"evidence": None, "adjudications": None, "revenue": None}
     [fault] = faults_of(write_assessment(tmp_path, **tables, **minimal))
     assert (fault.table, fault.row, fault.column) == ("organizations.csv", None, "rankable")
@@ -312,9 +308,7 @@ def test_a_table_as_csv_and_parquet_is_a_fault(tmp_path: Path) -> None:
 
 def test_a_parquet_row_counts_like_a_line(tmp_path: Path) -> None:
     folder = write_assessment(tmp_path, reports=None)
-    pd.DataFrame({"incident_id": ["i1", "i9"], "source_id": ["a", "a"]}).to_parquet(
-        folder / "reports.parquet"
-    )
+    pd.DataFrame({"incident_id": ["i1", "i9"], "source_id": ["a", "a"]}).to_parquet(folder / "reports.parquet")
     [fault] = faults_of(folder)
     assert (fault.table, fault.row, fault.value) == ("reports.parquet", 3, "i9")
 
@@ -327,9 +321,7 @@ def test_a_nested_parquet_column_is_a_fault(tmp_path: Path) -> None:
     assert "plain column" in fault.rule
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"PAR1", b"PAR1" + b"\0" * 100 + b"PAR1", b"incident_id,source_id\n"]
-)
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + b"\0" * 100 + b"PAR1", b"incident_id,source_id\n"])
 def test_bytes_that_are_not_parquet_are_a_fault(tmp_path: Path, content: bytes) -> None:
     folder = write_assessment(tmp_path, reports=None)
     (folder / "reports.parquet").write_bytes(content)

@@ -50,15 +50,11 @@ COLUMNS = ["id", *ORDINARY]
 def event(deaths: tuple[int, int, int, int] = (0, 0, 0, 1), **changes: str) -> dict[str, str]:
     """An event; deaths of side a, side b, civilians and unknown, with the range at their sum unless changed."""
     total = str(sum(deaths))
-    counts = dict(
-        zip(("deaths_a", "deaths_b", "deaths_civilians", "deaths_unknown"), map(str, deaths), strict=True)
-    )
+    counts = dict(zip(("deaths_a", "deaths_b", "deaths_civilians", "deaths_unknown"), map(str, deaths), strict=True))
     return ORDINARY | counts | {"best": total, "high": total, "low": total} | changes
 
 
-def write_ged(
-    folder: Path, *events: Mapping[str, str], columns: list[str] = COLUMNS, name: str = "ged.csv"
-) -> Path:
+def write_ged(folder: Path, *events: Mapping[str, str], columns: list[str] = COLUMNS, name: str = "ged.csv") -> Path:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
@@ -146,9 +142,7 @@ def test_an_attacker_killed_by_civilians_is_nobodys_listed_doing(tmp_path: Path)
 
 
 def test_a_name_with_a_dash_is_one_organization(tmp_path: Path) -> None:
-    _, tables = run(
-        tmp_path, event(side_a="Sinaloa Cartel - Los Chapitos", side_b="Sinaloa Cartel - Los Mayos")
-    )
+    _, tables = run(tmp_path, event(side_a="Sinaloa Cartel - Los Chapitos", side_b="Sinaloa Cartel - Los Mayos"))
     assert tables["organizations"]["name"].tolist() == [
         "Sinaloa Cartel - Los Chapitos",
         "Sinaloa Cartel - Los Mayos",
@@ -160,9 +154,7 @@ def test_a_name_with_a_dash_is_one_organization(tmp_path: Path) -> None:
 
 
 def test_an_alliance_is_split_at_commas_only(tmp_path: Path) -> None:
-    _, tables = run(
-        tmp_path, event((0, 7, 0, 0), side_a=" Gulf Cartel,  La Familia, Sinaloa Cartel - Los Mayos ")
-    )
+    _, tables = run(tmp_path, event((0, 7, 0, 0), side_a=" Gulf Cartel,  La Familia, Sinaloa Cartel - Los Mayos "))
     assert [name for _, name in named(tables, "100")] == [
         "gulf-cartel",
         "la-familia",
@@ -259,9 +251,7 @@ def test_spreading_neither_makes_nor_loses_anyone(rows: list[tuple[int, ...]]) -
 
 
 def test_an_event_dated_to_a_month_is_left_out_unless_asked_for_and_said(tmp_path: Path) -> None:
-    file = write_ged(
-        tmp_path, event(date_prec="3"), event((0, 0, 0, 881), date_prec="4"), event(date_prec="5")
-    )
+    file = write_ged(tmp_path, event(date_prec="3"), event((0, 0, 0, 881), date_prec="4"), event(date_prec="5"))
     without = import_ged(file, tmp_path / "without")
     assert (without.n_events, without.n_events_coarse, without.n_deaths_coarse) == (1, 2, 882)
     assert any("2 events with 882 deaths" in text and "left out" in text for text in without.messages)
@@ -273,9 +263,7 @@ def test_an_event_dated_to_a_month_is_left_out_unless_asked_for_and_said(tmp_pat
 def test_both_days_of_the_window_count_and_an_event_belongs_to_its_first_day(tmp_path: Path) -> None:
     days = ("2007-12-31", "2008-01-01", "2008-12-31", "2009-01-01")
     events = [event(date_start=day, date_end="2009-01-02") for day in days]
-    summary = import_ged(
-        write_ged(tmp_path, *events), tmp_path / "out", start=date(2008, 1, 1), end=date(2008, 12, 31)
-    )
+    summary = import_ged(write_ged(tmp_path, *events), tmp_path / "out", start=date(2008, 1, 1), end=date(2008, 12, 31))
     assert read_tables(tmp_path / "out")["incidents"]["incident_id"].tolist() == ["101", "102"]
     assert any("ended later" in text for text in summary.messages)
 
@@ -325,9 +313,7 @@ def test_no_event_left_is_refused(tmp_path: Path) -> None:
 
 
 def test_regions_of_one_name_in_two_countries_stay_apart(tmp_path: Path) -> None:
-    _, tables = run(
-        tmp_path, event(adm_1="Central"), event(adm_1=" Central ", country="Peru"), event(adm_1="")
-    )
+    _, tables = run(tmp_path, event(adm_1="Central"), event(adm_1=" Central ", country="Peru"), event(adm_1=""))
     assert tables["incidents"]["region"].tolist() == ["Mexico: Central", "Peru: Central", "Mexico: unknown"]
 
 
@@ -341,9 +327,7 @@ def test_regions_of_one_country_keep_their_name_and_an_empty_one_is_unknown(tmp_
 
 def test_old_column_names_and_times_of_day_are_read(tmp_path: Path) -> None:
     old = {"best": "best_est", "low": "low_est", "high": "high_est"}
-    row = event(
-        (0, 0, 0, 3), low="2", high="5", date_start="2008-05-01 00:00:00.000", date_end="2008-05-02T00:00:00"
-    )
+    row = event((0, 0, 0, 3), low="2", high="5", date_start="2008-05-01 00:00:00.000", date_end="2008-05-02T00:00:00")
     file = write_ged(
         tmp_path,
         {old.get(name, name): text for name, text in row.items()},
@@ -352,15 +336,11 @@ def test_old_column_names_and_times_of_day_are_read(tmp_path: Path) -> None:
     import_ged(file, tmp_path / "out")
     tables = read_tables(tmp_path / "out")
     assert harms_of(tables, "100") == [("unknown", "3", "2", "5")]
-    assert tables["incidents"][["date_start", "date_end"]].to_numpy().tolist() == [
-        ["2008-05-01", "2008-05-02"]
-    ]
+    assert tables["incidents"][["date_start", "date_end"]].to_numpy().tolist() == [["2008-05-01", "2008-05-02"]]
 
 
 def test_only_the_columns_used_are_needed_and_all_missing_are_listed(tmp_path: Path) -> None:
-    file = write_ged(
-        tmp_path, event(), columns=[name for name in COLUMNS if name not in ("country", "relid", "year")]
-    )
+    file = write_ged(tmp_path, event(), columns=[name for name in COLUMNS if name not in ("country", "relid", "year")])
     assert import_ged(file, tmp_path / "out").n_events == 1
     with pytest.raises(InputError) as caught:
         import_ged(file, tmp_path / "other", country="Mexico")
@@ -513,9 +493,7 @@ def test_names_that_nearly_agree_stay_apart_and_are_said(tmp_path: Path) -> None
 
 
 def test_names_that_differ_in_case_only_are_one_organization_and_it_is_said(tmp_path: Path) -> None:
-    summary, tables = run(
-        tmp_path, event(side_a="LOS ZETAS, Los Zetas"), event(side_a="los zetas", side_b="EPR")
-    )
+    summary, tables = run(tmp_path, event(side_a="LOS ZETAS, Los Zetas"), event(side_a="los zetas", side_b="EPR"))
     assert tables["organizations"]["organization_id"].tolist() == ["epr", "los-zetas", "sinaloa-cartel"]
     assert [name for _, name in named(tables, "100")] == ["los-zetas", "sinaloa-cartel"]
     assert any("Los Zetas; los zetas" in text for text in summary.messages)
@@ -584,8 +562,7 @@ def test_the_data_package_names_source_licence_and_version(tmp_path: Path, name:
     assert "Uppsala Conflict Data Program" in package["citation"]
     tables = read_tables(tmp_path / "out")
     assert {
-        resource["name"]: [field["name"] for field in resource["schema"]["fields"]]
-        for resource in package["resources"]
+        resource["name"]: [field["name"] for field in resource["schema"]["fields"]] for resource in package["resources"]
     } == {table: list(rows.columns) for table, rows in tables.items()}
 
 

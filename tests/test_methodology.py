@@ -83,9 +83,7 @@ def test_ged_dyads_name_candidates_and_count_killings_alone() -> None:
 
 def test_an_extension_overrides_single_keys_and_keeps_the_rest() -> None:
     base = shipped_methodology()
-    derived = methodology_from_dict(
-        {"extends": "kleiman-2011", "id": "mine", "decision": {"confidence": 0.95}}
-    )
+    derived = methodology_from_dict({"extends": "kleiman-2011", "id": "mine", "decision": {"confidence": 0.95}})
     assert (derived.id, derived.version) == ("mine", base.version)
     assert (derived.decision.confidence, derived.decision.extend_within) == (
         0.95,
@@ -95,9 +93,7 @@ def test_an_extension_overrides_single_keys_and_keeps_the_rest() -> None:
 
 
 def test_an_extension_replaces_lists_as_a_whole() -> None:
-    derived = methodology_from_dict(
-        {"extends": "kleiman-2011", "category": [{"element": "corruption", "weight": 1}]}
-    )
+    derived = methodology_from_dict({"extends": "kleiman-2011", "category": [{"element": "corruption", "weight": 1}]})
     assert derived.category_labels == ("corruption",)
 
 
@@ -111,10 +107,7 @@ def test_an_extension_merges_channels_by_name() -> None:
 
 
 def test_a_chain_of_extensions_is_resolved() -> None:
-    assert (
-        methodology_from_dict({"extends": "kleiman-2011-intensity"}).category
-        == shipped_methodology().category
-    )
+    assert methodology_from_dict({"extends": "kleiman-2011-intensity"}).category == shipped_methodology().category
 
 
 def test_an_unknown_base_is_a_fault_that_names_the_shipped_ones_and_hides_nothing() -> None:
@@ -213,9 +206,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str | None, str]] = {
 
 
 @pytest.mark.parametrize(("change", "column", "value", "rule"), FAULTS.values(), ids=FAULTS)
-def test_a_fault_names_key_value_and_rule(
-    change: dict[str, Any], column: str, value: str | None, rule: str
-) -> None:
+def test_a_fault_names_key_value_and_rule(change: dict[str, Any], column: str, value: str | None, rule: str) -> None:
     [fault] = faults_of({**BASE, **change})
     assert (fault.table, fault.row, fault.column, fault.value) == ("methodology.toml", None, column, value)
     assert rule in fault.rule
@@ -316,11 +307,7 @@ def test_the_digest_moves_with_every_single_value() -> None:
     }
     whole = methodology_from_dict({"extends": "kleiman-2011", "window": days}).model_dump(mode="json")
     digests = {methodology_from_dict(whole).sha256}
-    changes = [
-        (path, value)
-        for path, value in leaves(whole)
-        if path[-1] != "tie_break" and path[-1] != "victim_role"
-    ]
+    changes = [(path, value) for path, value in leaves(whole) if path[-1] != "tie_break" and path[-1] != "victim_role"]
     for path, value in changes:
         changed = methodology_from_dict(whole).model_dump(mode="json")
         inner = changed

@@ -52,9 +52,7 @@ FOUR_DRAWS = np.array([[9.0, 5.0, 1.0], [9.0, 5.0, 1.0], [4.0, 6.0, 2.0], [3.0, 
 def test_four_draws_worked_by_hand():
     found = rank_probabilities(FOUR_DRAWS, names=["a", "b", "c"])
     third = 1 / 3
-    by_hand = np.array(
-        [[2 + third, 1 + third, third], [1 + third, 2 + third, third], [third, third, 3 + third]]
-    )
+    by_hand = np.array([[2 + third, 1 + third, third], [1 + third, 2 + third, third], [third, third, 3 + third]])
     np.testing.assert_allclose(found, by_hand / 4)
     assert found.dims == ("organization", "rank")
     assert found["rank"].values.tolist() == [1, 2, 3]
@@ -62,9 +60,7 @@ def test_four_draws_worked_by_hand():
 
 def test_pairs_of_four_draws_worked_by_hand():
     found = pairwise_probabilities(FOUR_DRAWS, names=["a", "b", "c"])
-    np.testing.assert_allclose(
-        found, [[0.5, 2.5 / 4, 3.5 / 4], [1.5 / 4, 0.5, 3.5 / 4], [0.5 / 4, 0.5 / 4, 0.5]]
-    )
+    np.testing.assert_allclose(found, [[0.5, 2.5 / 4, 3.5 / 4], [1.5 / 4, 0.5, 3.5 / 4], [0.5 / 4, 0.5 / 4, 0.5]])
 
 
 def test_the_table_of_four_draws_worked_by_hand():
@@ -129,9 +125,7 @@ def test_the_pairwise_table_holds_the_matrix_without_its_diagonal(scores):
     for row in table.itertuples():
         assert row.p_greater == float(matrix.sel(organization=row.organization_id, other=row.other_id))
         assert row.mcse > 0
-    mirrored = table.merge(
-        table, left_on=["organization_id", "other_id"], right_on=["other_id", "organization_id"]
-    )
+    mirrored = table.merge(table, left_on=["organization_id", "other_id"], right_on=["other_id", "organization_id"])
     assert (mirrored["mcse_x"] == mirrored["mcse_y"]).all()
 
 
@@ -223,9 +217,7 @@ def test_no_organizations_give_empty_tables():
 
 def test_one_organization_has_rank_one():
     row = rank_table(np.arange(50.0)[:, np.newaxis], names=["a"]).iloc[0]
-    assert (row["p_first"], row["p_rank_1"], row["expected_rank"], row["rank_low"], row["rank_high"]) == (
-        1,
-    ) * 5
+    assert (row["p_first"], row["p_rank_1"], row["expected_rank"], row["rank_low"], row["rank_high"]) == (1,) * 5
     assert row["p_first_mcse"] > 0
     assert smallest_first_set(np.ones((50, 1)), 0.9, names=["a"]) == ("a",)
 
@@ -247,9 +239,7 @@ def test_rank_limits_are_the_integer_quantiles_of_the_rank_distribution():
 def test_no_probability_comes_without_an_error():
     rng = np.random.default_rng(1)
     certain = rng.normal(size=(4, 1000, 2)) + [100.0, 0.0]
-    scores = xr.DataArray(
-        certain, dims=("chain", "draw", "organization"), coords={"organization": ["a", "b"]}
-    )
+    scores = xr.DataArray(certain, dims=("chain", "draw", "organization"), coords={"organization": ["a", "b"]})
     table = rank_table(scores)
     assert table["p_first"].tolist() == [1, 0]
     np.testing.assert_allclose(table["p_first_mcse"], 1 / 4001, rtol=0.1)

@@ -11,9 +11,7 @@ import xarray as xr
 from violencescore.ranks import rank_probabilities, rank_quantile, rank_table
 
 REFERENCE = Path(__file__).parent / "reference"
-SMOKING_DRAWS = (
-    Path(__file__).parents[2] / "shared" / "reference" / "rankprob_from_samples_gemtc" / "data.csv.gz"
-)
+SMOKING_DRAWS = Path(__file__).parents[2] / "shared" / "reference" / "rankprob_from_samples_gemtc" / "data.csv.gz"
 
 
 def load(name):
@@ -110,9 +108,7 @@ def test_surgical_posterior_means_are_the_published_ones(surgical):
     case, posterior = surgical
     table = rank_table(posterior["p"]).set_index("organization_id").loc[case["hospitals"]]
     tolerance = case["tolerance"]
-    np.testing.assert_allclose(
-        table["score_mean"], case["published_p_mean"], atol=tolerance["published_mean"]
-    )
+    np.testing.assert_allclose(table["score_mean"], case["published_p_mean"], atol=tolerance["published_mean"])
     for name in ("mu", "sigma"):
         expected = case[f"published_{name}_mean"]
         assert float(posterior[name].mean()) == pytest.approx(expected, abs=tolerance["published_mu_sigma"])

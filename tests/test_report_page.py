@@ -108,9 +108,7 @@ def test_the_interval_figure_shows_median_and_ends():
     lines = score_intervals(decision).axes[0].lines
     ends = decision.ranking[["score_low", "score_high"]].to_numpy()
     np.testing.assert_allclose([line.get_xdata() for line in lines[::2]], ends)
-    np.testing.assert_allclose(
-        [line.get_xdata()[0] for line in lines[1::2]], decision.ranking["score_median"]
-    )
+    np.testing.assert_allclose([line.get_xdata()[0] for line in lines[1::2]], decision.ranking["score_median"])
 
 
 def test_an_intensity_that_spans_magnitudes_has_a_logarithmic_axis():
@@ -139,9 +137,7 @@ def test_hostile_names_are_text_in_figures(figure):
 
 
 def test_two_figures_on_a_page_share_no_id():
-    svgs = [
-        svg_text(score_intervals(DECISIONS["selected"]), title="t", description="d", prefix=p) for p in "ab"
-    ]
+    svgs = [svg_text(score_intervals(DECISIONS["selected"]), title="t", description="d", prefix=p) for p in "ab"]
     ids = [re.findall(r'id="([^"]*)"', svg) for svg in svgs]
     assert not set(ids[0]) & set(ids[1])
     for svg, own in zip(svgs, ids, strict=True):
@@ -169,8 +165,7 @@ def test_every_outcome_has_a_balanced_page_that_says_the_verdict(outcome):
 
 def test_the_icons_of_the_outcomes_differ_in_shape():
     icons = [
-        re.search(r'<svg class="icon".*?</svg>', render_page(d, CONTEXT), re.DOTALL)[0]
-        for d in DECISIONS.values()
+        re.search(r'<svg class="icon".*?</svg>', render_page(d, CONTEXT), re.DOTALL)[0] for d in DECISIONS.values()
     ]
     assert len(set(icons)) == len(OUTCOMES)
 
@@ -198,9 +193,7 @@ def test_the_page_fetches_nothing_and_runs_nothing():
     assert not {key for key, _ in page.attributes} & {"src", "srcset", "action", "onload", "onclick"}
     assert all(value.startswith("#") for key, value in page.attributes if key == "href")
     policy = dict(page.attributes)["content"] if False else [v for k, v in page.attributes if k == "content"]
-    assert any(
-        value.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:") for value in policy
-    )
+    assert any(value.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:") for value in policy)
 
 
 def test_hostile_names_and_texts_are_text_on_the_page():

@@ -147,9 +147,7 @@ def _check_package(folder: Path, inputs: dict[str, str]) -> list[Fault]:
         json.loads(content)
     except (ValueError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else None
-        return [
-            Fault(_PACKAGE, "is not valid JSON; correct it, or remove the file, which is optional", row=line)
-        ]
+        return [Fault(_PACKAGE, "is not valid JSON; correct it, or remove the file, which is optional", row=line)]
     return []
 
 
@@ -178,9 +176,7 @@ def _check_tables(
             faults += relations.orphan_faults(tables[name], frames[name], frames["incidents"]["incident_id"])
     for name, columns in _REFERENCES.items():
         if name in tables and directory is not None:
-            frames[name], found = relations.resolve_organizations(
-                tables[name], frames[name], directory, columns
-            )
+            frames[name], found = relations.resolve_organizations(tables[name], frames[name], directory, columns)
             faults += found
     faults += _relation_faults(tables, frames, methodology, resolved=directory is not None)
     return frames, faults
@@ -235,9 +231,7 @@ def _in_order(faults: list[Fault]) -> list[Fault]:
     )
 
 
-def _clean(
-    frames: dict[str, pd.DataFrame], methodology: Methodology, inputs: Mapping[str, str]
-) -> Assessment:
+def _clean(frames: dict[str, pd.DataFrame], methodology: Methodology, inputs: Mapping[str, str]) -> Assessment:
     messages: list[str] = []
     tables = {
         name: frames.get(name, pd.DataFrame({column: pd.Series(dtype="str") for column in COLUMNS[name]}))
@@ -247,9 +241,7 @@ def _clean(
     harms = _select_harms(tables["harms"], incidents, methodology, messages)
     incidents = _harmed_incidents(incidents, tables["harms"], harms, messages)
     if incidents.empty:
-        rule = (
-            "no incident with a scored harm lies in the window or the baseline; check the dates of [window]"
-        )
+        rule = "no incident with a scored harm lies in the window or the baseline; check the dates of [window]"
         raise InputError([Fault("incidents", rule)])
     known = incidents["incident_id"]
     adjudications = _among(tables["adjudications"], known)
@@ -275,14 +267,10 @@ def _date_incidents(incidents: pd.DataFrame, methodology: Methodology, messages:
     start = incidents["date"].fillna(incidents["date_start"])
     end = incidents["date_end"].fillna(start)
     period = assign_periods(start, methodology.window)
-    dated = incidents[["incident_id"]].assign(
-        date_start=start, date_end=end, region=incidents["region"], period=period
-    )
+    dated = incidents[["incident_id"]].assign(date_start=start, date_end=end, region=incidents["region"], period=period)
     inside = period != ""
     if n_outside := int((~inside).sum()):
-        messages.append(
-            f"{n_outside} of {_count(len(dated), 'incident')} lie outside both periods and were left out."
-        )
+        messages.append(f"{n_outside} of {_count(len(dated), 'incident')} lie outside both periods and were left out.")
     return dated[inside].reset_index(drop=True)
 
 
@@ -299,16 +287,12 @@ def _select_harms(
     if len(unscored):
         by_element = ", ".join(f"{element} {n}" for element, n in unscored.items())
         n_rows = _count(int(unscored.sum()), "row")
-        messages.append(
-            f"{n_rows} of harms have no category in the methodology and were left out ({by_element})."
-        )
+        messages.append(f"{n_rows} of harms have no category in the methodology and were left out ({by_element}).")
     scored = harms[category != ""].reset_index(drop=True)
     kept = resolve_overlaps(scored, methodology.harms.precedence)
     if n_again := len(scored) - len(kept):
         rows = _count(n_again, "row")
-        messages.append(
-            f"{rows} of harms describe victims already counted under an earlier element and were left out."
-        )
+        messages.append(f"{rows} of harms describe victims already counted under an earlier element and were left out.")
     columns = ["incident_id", "category", "element", "victim_role", "best", "low", "high"]
     return kept[columns].reset_index(drop=True)
 
@@ -346,9 +330,7 @@ def _clean_panel(panel: pd.DataFrame, methodology: Methodology, messages: list[s
     scored = category.isin(methodology.category_labels)
     if n_unscored := int((~scored).sum()):
         rows = _count(n_unscored, "row")
-        messages.append(
-            f"{rows} of panel_weights weigh what is no category of the methodology and were left out."
-        )
+        messages.append(f"{rows} of panel_weights weigh what is no category of the methodology and were left out.")
     columns = ["panelist_id", "category", "element", "victim_role", "weight"]
     return _floats(panel.assign(category=category)[scored], "weight")[columns].reset_index(drop=True)
 

@@ -28,9 +28,7 @@ def assign_categories(element: pd.Series, victim_role: pd.Series, methodology: M
     labels = frozenset(methodology.category_labels)
     pairs = pd.MultiIndex.from_arrays([element, victim_role])
     codes, kinds = pairs.factorize()
-    found = [
-        next((label for label in (category_label(e, role), e) if label in labels), "") for e, role in kinds
-    ]
+    found = [next((label for label in (category_label(e, role), e) if label in labels), "") for e, role in kinds]
     return pd.Series(np.array([*found, ""], dtype=object)[codes], index=element.index, dtype="str")
 
 

@@ -306,9 +306,7 @@ def _read_obstacles(diagnostics: object, max_rhat: float) -> tuple[str, ...]:
 
     converged = look_up("converged")
     if converged is None:
-        raise ValueError(
-            "diagnostics do not say whether the sampler converged: the key 'converged' is missing"
-        )
+        raise ValueError("diagnostics do not say whether the sampler converged: the key 'converged' is missing")
     if converged:
         return ()
     figures = {"R-hat": look_up("max_rhat"), "smallest effective sample": look_up("min_ess")}

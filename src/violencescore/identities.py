@@ -39,9 +39,7 @@ class Directory:
         """
         found = {cell: self._resolve_one(cell) for cell in cells.unique()}
         ids = cells.map(found).astype(cells.dtype)
-        strange = {
-            cell for cell, id_ in found.items() if not id_ and cell and normalize(cell) not in self.ambiguous
-        }
+        strange = {cell for cell, id_ in found.items() if not id_ and cell and normalize(cell) not in self.ambiguous}
         return ids, cells.isin(strange)
 
     def _resolve_one(self, cell: str) -> str:
@@ -73,9 +71,7 @@ def build_directory(table: Table, organizations: pd.DataFrame) -> tuple[Director
     everyone = {key: owners.get(key, set()) | holders for key, holders in by_name.items()}
     ambiguous = frozenset(key for key, holders in everyone.items() if len(holders) > 1)
     aliases = {key: next(iter(holders)) for key, holders in everyone.items() if key not in ambiguous}
-    faults = list(_ambiguity_faults(table, claims, everyone, ambiguous)) + list(
-        _reserved_faults(table, organizations)
-    )
+    faults = list(_ambiguity_faults(table, claims, everyone, ambiguous)) + list(_reserved_faults(table, organizations))
     return Directory(ids | {OTHER}, aliases | {normalize(OTHER): OTHER}, ambiguous), faults
 
 
@@ -117,20 +113,14 @@ def check_organizations(
     """Return the organizations as an assessment holds them, and the faults between their rows and columns."""
     parents, strange = directory.resolve(organizations["parent_id"])
     strange = (strange | (parents == OTHER)) & ("organization_id" in table.frame)
-    faults = list(
-        table.faults(strange, "parent_id", "is not an organization of the table; add it, or leave it empty")
-    )
+    faults = list(table.faults(strange, "parent_id", "is not an organization of the table; add it, or leave it empty"))
     faults += _cycle_faults(table, organizations["organization_id"], parents)
     backwards = organizations["active_to"] < organizations["active_from"]
     faults += table.faults(backwards, "active_to", "lies before active_from; exchange them or correct one")
     rankable = organizations["rankable"].fillna(True).astype(bool)
     if len(organizations) and not rankable.any():
-        faults.append(
-            table.fault("no organization is rankable; let at least one be true or empty", "rankable")
-        )
-    aliases = pd.Series(
-        [split_aliases(cell) for cell in organizations["aliases"]], organizations.index, dtype=object
-    )
+        faults.append(table.fault("no organization is rankable; let at least one be true or empty", "rankable"))
+    aliases = pd.Series([split_aliases(cell) for cell in organizations["aliases"]], organizations.index, dtype=object)
     return organizations.assign(parent_id=parents, rankable=rankable, aliases=aliases), faults
 
 
@@ -149,6 +139,4 @@ def _cycle_faults(table: Table, ids: pd.Series, parents: pd.Series) -> Iterator[
             rounds.update(members[members.index(id_) :])
         settled.update(path)
     mask = np.asarray(ids.isin(rounds))
-    yield from table.faults(
-        mask, "parent_id", "an organization cannot stand above itself; break the circle of parents"
-    )
+    yield from table.faults(mask, "parent_id", "an organization cannot stand above itself; break the circle of parents")

@@ -97,9 +97,7 @@ class Window(_Part):
     @classmethod
     def _baseline_before_start(cls, first: date | None, info: ValidationInfo) -> date | None:
         if first and (start := info.data.get("start")) and first >= start:
-            raise ValueError(
-                f"is not before the start of the window ({start}); the baseline ends the day before"
-            )
+            raise ValueError(f"is not before the start of the window ({start}); the baseline ends the day before")
         return first
 
 
@@ -207,7 +205,7 @@ class Sampling(_Part):
     tune: Count = 500
     chains: Annotated[int, Field(strict=True, ge=1, le=1000)] = 4
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 20111222
-    target_accept: Share = 0.9
+    target_accept: Share = 0.85
     max_rhat: Annotated[float, Field(strict=True, gt=1, allow_inf_nan=False)] = 1.01
     min_ess: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = 400
     max_divergences: Annotated[int, Field(strict=True, ge=0)] = 0
@@ -307,9 +305,7 @@ def load_methodology(path: str | Path) -> Methodology:
         with path.open("rb") as stream:
             content = stream.read(_MAX_BYTES + 1)
     except OSError as error:
-        rule = (
-            f"cannot be read ({error.strerror or type(error).__name__}); check the path and the permissions"
-        )
+        rule = f"cannot be read ({error.strerror or type(error).__name__}); check the path and the permissions"
         raise InputError([Fault(path.name, rule)]) from None
     return methodology_from_bytes(content, path.name)
 
@@ -323,9 +319,7 @@ def methodology_from_bytes(content: bytes, file: str = _FILE) -> Methodology:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         rule = f"byte {error.start} of the file is not UTF-8; save the file as UTF-8"
-        raise InputError(
-            [Fault(file, rule, row=line, value=repr(content[error.start : error.end]))]
-        ) from None
+        raise InputError([Fault(file, rule, row=line, value=repr(content[error.start : error.end]))]) from None
     for line, content_of_line in enumerate(text.split("\n"), start=1):
         if content_of_line.count(".") > _MAX_DOTS:
             rule = f"the line holds more than {_MAX_DOTS} dots; shorten it, or break it into several"

@@ -76,9 +76,7 @@ def rank_table(
     }
     columns |= {f"p_rank_{j + 1}": shares[:, j] for j in range(len(draws.ids))}
     columns["expected_rank"] = shares @ np.arange(1.0, len(draws.ids) + 1)
-    columns |= {
-        f"rank_{end}": rank_quantile(shares, q) for end, q in zip(("low", "high"), tails, strict=True)
-    }
+    columns |= {f"rank_{end}": rank_quantile(shares, q) for end, q in zip(("low", "high"), tails, strict=True)}
     columns |= _score_columns(draws, tails, with_mean)
     table = pd.DataFrame(columns)
     # Rounding keeps noise in the sixteenth digit from deciding what is a tie.
@@ -119,9 +117,7 @@ def pairwise_probabilities(scores: Scores, *, names: Names | None = None) -> xr.
         ties = (values[:, k, np.newaxis] == values).sum(axis=0)
         above[k] = (wins + 0.5 * ties) / draws.n_samples
     ids = list(draws.ids)
-    return xr.DataArray(
-        above, coords={ORGANIZATION: ids, "other": ids}, dims=(ORGANIZATION, "other"), name="p_greater"
-    )
+    return xr.DataArray(above, coords={ORGANIZATION: ids, "other": ids}, dims=(ORGANIZATION, "other"), name="p_greater")
 
 
 def pairwise_table(scores: Scores, *, names: Names | None = None) -> pd.DataFrame:
@@ -148,9 +144,7 @@ def pairwise_table(scores: Scores, *, names: Names | None = None) -> pd.DataFram
     )
 
 
-def first_probability(
-    scores: Scores, margin: float = 0.0, *, names: Names | None = None
-) -> dict[str, Probability]:
+def first_probability(scores: Scores, margin: float = 0.0, *, names: Names | None = None) -> dict[str, Probability]:
     """Return the probability that each organization is first by a margin, with its error.
 
     Parameters

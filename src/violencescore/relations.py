@@ -57,9 +57,7 @@ def incident_faults(table: Table, incidents: pd.DataFrame) -> Iterator[Fault]:
     end = incidents["date_end"]
     backwards = (end < incidents["date_start"]) & ~given["date"]
     starts = incidents["date_start"].dt.strftime("%Y-%m-%d")
-    yield from table.faults(
-        backwards, "date_end", lambda p: f"lies before date_start ({starts.at[p]}); exchange them"
-    )
+    yield from table.faults(backwards, "date_end", lambda p: f"lies before date_start ({starts.at[p]}); exchange them")
 
 
 def range_faults(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:
@@ -95,9 +93,7 @@ def adjudication_faults(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:
     """Who was framed is somebody else, and only in a staged incident."""
     framed = frame["framed_id"] != ""
     same = framed & (frame["framed_id"] == frame["organization_id"])
-    yield from table.faults(
-        same, "framed_id", "is the perpetrator, who cannot frame itself; name the framed one"
-    )
+    yield from table.faults(same, "framed_id", "is the perpetrator, who cannot frame itself; name the framed one")
     honest = framed & frame["false_flag"].eq(False).fillna(False).astype(bool)
     rule = "is given although false_flag is false; leave it empty, or set false_flag to true"
     yield from table.faults(honest, "framed_id", rule)
@@ -123,9 +119,7 @@ def panelist_faults(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:
     yield from table.faults(silent, "panelist_id", rule)
 
 
-def candidate_faults(
-    table: Table, frame: pd.DataFrame, piece: pd.Series, single: frozenset[str]
-) -> Iterator[Fault]:
+def candidate_faults(table: Table, frame: pd.DataFrame, piece: pd.Series, single: frozenset[str]) -> Iterator[Fault]:
     """Pieces of evidence that name several organizations in a channel that names one (``single``)."""
     spoken = frame[(frame["organization_id"] != "") & frame["channel"].isin(single)]
     first = spoken.groupby(piece.loc[spoken.index])["organization_id"].transform("first")

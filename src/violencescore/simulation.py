@@ -426,5 +426,3 @@ def _methodology_text(world: World) -> str:
             lines += ["", f"[channels.{name}]", f"forgeable = {forgeable}", f"candidates = {candidates}"]
             lines += ["accuracy = [40, 1]"]
     return "\n".join(lines) + "\n"
-
-

@@ -102,9 +102,7 @@ class Table:
             yield Fault(self.file, text, row=self.line(int(position)), column=column, value=value)
 
 
-def read_table(
-    folder: Path, name: str, *, required: bool
-) -> tuple[Table | None, list[Fault], dict[str, str]]:
+def read_table(folder: Path, name: str, *, required: bool) -> tuple[Table | None, list[Fault], dict[str, str]]:
     """Read ``name.csv`` or ``name.parquet`` as text.
 
     Returns
@@ -369,9 +367,7 @@ def _without_long_cells(table: Table) -> tuple[Table, list[Fault]]:
     for column in frame.columns:
         long = frame[column].str.len() > MAX_FIELD
         if long.any():
-            faults += table.faults(
-                long, column, f"the cell holds more than {MAX_FIELD:,} characters; shorten it"
-            )
+            faults += table.faults(long, column, f"the cell holds more than {MAX_FIELD:,} characters; shorten it")
             reported |= {(int(position), column) for position in frame.index[long]}
             frame = frame.assign(**{column: frame[column].mask(long, "")})
     return (replace(table, frame=frame, reported=frozenset(reported)) if faults else table), faults

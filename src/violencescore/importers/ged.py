@@ -240,9 +240,7 @@ def _messages(
     said += _name_messages(tables)
     n_late = int((selection.kept["date_end"] > pd.Timestamp(last)).sum())
     if n_late:
-        said.append(
-            f"{_count(n_late, 'event')} started inside the dates asked for and ended later; they count."
-        )
+        said.append(f"{_count(n_late, 'event')} started inside the dates asked for and ended later; they count.")
     if version == UNSTATED:
         said.append("The file's name does not state the version of GED; state it when you cite the data.")
     return tuple(said)
@@ -266,9 +264,7 @@ def _written_messages(kept: pd.DataFrame, tables: Tables) -> list[str]:
     n_deaths = int(tables.harms["best"].sum())
     n_zero = int((kept["best"] == 0).sum())
     unsaid = 1 - tables.n_named_deaths / max(n_deaths, 1)
-    became = (
-        f"{_count(len(tables.incidents), 'incident')} of {_count(len(tables.organizations), 'organization')}"
-    )
+    became = f"{_count(len(tables.incidents), 'incident')} of {_count(len(tables.organizations), 'organization')}"
     texts = {
         f"{_count(len(kept), 'event')} with {_count(n_deaths, 'death')} gave {became}.": 1,
         f"{_count(tables.n_split, 'event')} became more than one incident each, since their dead have different "

@@ -30,9 +30,7 @@ _CODES = {"type_of_violence": ("1", "2", "3"), "date_prec": ("1", "2", "3", "4",
 
 _COUNT = re.compile(r"[0-9]{1,9}(\.0+)?")
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([ T][0-9:.]+Z?)?")
-_VERSION = re.compile(
-    r"ged(?:event)?[_-]?v?([0-9]{2})[._]?([0-9])(?:[._]([0-9]{1,2}))?(?![0-9])", re.IGNORECASE
-)
+_VERSION = re.compile(r"ged(?:event)?[_-]?v?([0-9]{2})[._]?([0-9])(?:[._]([0-9]{1,2}))?(?![0-9])", re.IGNORECASE)
 _MAX_COUNT = 2_500_000
 _MAX_NAME = 1_000
 _NO_EVENTS = "holds no events"
@@ -233,14 +231,8 @@ def _text_faults(table: pd.DataFrame) -> list[_Mark]:
         ("id", "the id stands twice", ids.duplicated(keep=False) & (ids != "")),
         ("id", "an id has no blanks", ~_map_values(ids, lambda text: not re.search(r"\s", text))),
     ]
-    marks += [
-        (name, "holds control or invisible characters", ~_map_values(table[name], _is_visible))
-        for name in texts
-    ]
-    marks += [
-        (name, f"is longer than {_MAX_NAME:,} characters", table[name].str.len() > _MAX_NAME)
-        for name in texts
-    ]
+    marks += [(name, "holds control or invisible characters", ~_map_values(table[name], _is_visible)) for name in texts]
+    marks += [(name, f"is longer than {_MAX_NAME:,} characters", table[name].str.len() > _MAX_NAME) for name in texts]
     rule = "names an actor, or several with ', ' between them and none empty"
     marks += [(side, rule, ~_map_values(table[side], _is_side)) for side in SIDES]
     return marks if any(bad.any() for _, _, bad in marks) else []

@@ -243,9 +243,7 @@ def _build_incidents(events: pd.DataFrame, deaths: pd.DataFrame) -> pd.DataFrame
 def _build_harms(deaths: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
     keys = ["event", "killer", "victim_role"]
     summed = deaths.groupby(keys, as_index=False)[["best", "low", "high"]].sum()
-    named = summed.merge(
-        incidents[["event", "killer", "incident_id"]], on=["event", "killer"], validate="m:1"
-    )
+    named = summed.merge(incidents[["event", "killer", "incident_id"]], on=["event", "killer"], validate="m:1")
     return named.assign(element="killing")[["incident_id", "element", "victim_role", "best", "low", "high"]]
 
 
