@@ -140,7 +140,7 @@ def attribute(
             first, last, accurate = 0, 0, 1.0
             if patterns[8][p] >= 0:
                 first, last = factors[4][patterns[8][p]], factors[4][patterns[8][p] + 1]
-                accurate = said[1][factors[3][patterns[8][p]]]
+                accurate = said[2][factors[3][patterns[8][p]]]
             among = factors[5][first:last]
             cell_weight(rate[kind[g], period[g]], presence[region[g]], accurate, among, engaged[first:last], cell)
             for k in range(n_actors):

@@ -14,6 +14,7 @@ from numba import njit
 
 from violencescore.model import layout as lay
 from violencescore.model.types import Array, Index
+from violencescore.model.violence import learned_scale
 from violencescore.model.zerosum import OPTIONS, zero_sum, zero_sum_gradient
 
 SILENT, SPEAKS, NAMES = 0, 1, 2
@@ -46,8 +47,10 @@ def softmax_gradient(probability: Array, grad_log: Array, grad_logit: Array) -> 
 
 
 @njit(**OPTIONS)
-def channels(vector: Array, offset: Index, sizes: Index, prior: Array, chance: float) -> tuple[Array, Array, Array]:
-    """Return reach (channel, actor), accuracy (channel) and notoriety (channel, actor).
+def channels(
+    vector: Array, offset: Index, sizes: Index, prior: Array, chance: float
+) -> tuple[Array, Array, Array, Array]:
+    """Return reach (channel, actor), its deviations, accuracy (channel) and notoriety (channel, actor).
 
     ``reach[h, k]`` is the probability that channel ``h`` speaks when ``k`` did it; when it names a wrong one it is
     ``m`` in proportion to ``notoriety[h, m]``. Notoriety of ``other`` is zero unless some evidence names it.
@@ -55,13 +58,18 @@ def channels(vector: Array, offset: Index, sizes: Index, prior: Array, chance: f
     n_actors, n_channels = sizes[0], sizes[4]
     n_org = n_actors - 1
     reach = np.empty((n_channels, n_actors))
+    deviation = np.zeros((n_channels, n_actors))
     accuracy = np.empty(n_channels)
     notoriety = np.zeros((n_channels, n_actors))
     named = offset[lay.NOTORIETY + 1] > offset[lay.NOTORIETY]
     other_named = offset[lay.NOTORIETY_OTHER + 1] > offset[lay.NOTORIETY_OTHER]
     for h in range(n_channels):
+        start = offset[lay.REACH_DEVIATION] + h * (n_actors - 1)
+        zero_sum(vector[start : start + n_actors - 1], deviation[h])
+        scale = learned_scale(vector, offset[lay.REACH_SCALE] + h, prior[lay.P_REACH], prior[lay.P_SPREAD])
+        location = prior[lay.P_REACH_MEAN] + prior[lay.P_REACH_LOCATION] * vector[offset[lay.REACH] + h]
         for k in range(n_actors):
-            reach[h, k] = logistic(vector[offset[lay.REACH_OWN] + h * n_actors + k])
+            reach[h, k] = logistic(location + scale * deviation[h, k])
         accuracy[h] = chance + (1.0 - chance) * logistic(vector[offset[lay.ACCURACY] + h])
         if named:
             start = offset[lay.NOTORIETY] + h * (n_org - 1)
@@ -73,7 +81,7 @@ def channels(vector: Array, offset: Index, sizes: Index, prior: Array, chance: f
             softmax(notoriety[h])
         else:
             softmax(notoriety[h, :n_org])
-    return reach, accuracy, notoriety
+    return reach, deviation, accuracy, notoriety
 
 
 @njit(**OPTIONS)
@@ -167,6 +175,7 @@ def factor_table(
 
 @njit(**OPTIONS)
 def evidence_gradient(
+    vector: Array,
     offset: Index,
     prior: Array,
     chance: float,
@@ -175,13 +184,13 @@ def evidence_gradient(
     argument: Index,
     set_start: Index,
     set_member: Index,
-    effects: tuple[Array, Array, Array],
+    effects: tuple[Array, Array, Array, Array],
     grad_log_factor: Array,
     grad_accuracy: Array,
     grad: Array,
 ) -> None:
     """Add to ``grad`` what the gradients of the log factors, and of the accuracies where contests use them, imply."""
-    reach, accuracy, notoriety = effects
+    reach, deviation, accuracy, notoriety = effects
     n_channels, n_actors = reach.shape
     n_org = n_actors - 1
     grad_reach = np.zeros((n_channels, n_actors))
@@ -216,8 +225,11 @@ def evidence_gradient(
     other_named = offset[lay.NOTORIETY_OTHER + 1] > offset[lay.NOTORIETY_OTHER]
     logit = np.empty(n_actors)
     for h in range(n_channels):
-        for k in range(n_actors):
-            grad[offset[lay.REACH_OWN] + h * n_actors + k] += grad_reach[h, k]
+        scale = learned_scale(vector, offset[lay.REACH_SCALE] + h, prior[lay.P_REACH], prior[lay.P_SPREAD])
+        grad[offset[lay.REACH] + h] += prior[lay.P_REACH_LOCATION] * grad_reach[h].sum()
+        grad[offset[lay.REACH_SCALE] + h] += prior[lay.P_SPREAD] * scale * (grad_reach[h] * deviation[h]).sum()
+        start = offset[lay.REACH_DEVIATION] + h * (n_actors - 1)
+        zero_sum_gradient(scale * grad_reach[h], grad[start : start + n_actors - 1])
         inside = (accuracy[h] - chance) * (1.0 - accuracy[h]) / (1.0 - chance)
         grad[offset[lay.ACCURACY] + h] += grad_accuracy[h] * inside
         logit[:] = 0.0

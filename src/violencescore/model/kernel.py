@@ -54,7 +54,7 @@ def forward(
     share, target = staging(vector, offset, sizes, prior)
     n_factors, n_patterns, n_actors = factors[0].size, patterns[4].size, sizes[0]
     table = np.empty((n_factors + patterns[9].size - 1, n_actors))
-    factor_table(factors[0], factors[1], factors[2], factors[4], factors[5], said[0], said[1], said[2], table)
+    factor_table(factors[0], factors[1], factors[2], factors[4], factors[5], said[0], said[2], said[3], table)
     compounds(patterns[9], patterns[10], n_factors, table)
     firm = np.empty((n_patterns, n_actors))
     forged = np.empty((n_patterns, n_actors))
@@ -93,7 +93,7 @@ def log_density(
         total -= value
     grad_presence = np.zeros(presence.shape)
     grad_weight = np.zeros(weight.size)
-    grad_accuracy = np.zeros(said[1].size)
+    grad_accuracy = np.zeros(said[2].size)
     kind, region, period, contest, cell_of, pattern_of, count = groups
     set_channel, set_start, set_member = factors[3], factors[4], factors[5]
     cells = np.empty((kind.size, n_actors))
@@ -104,7 +104,7 @@ def log_density(
                 cells[q, k] = rate[c, t, k] * presence[r, k]
         else:
             first, last = set_start[contest[q]], set_start[contest[q] + 1]
-            accurate = said[1][set_channel[contest[q]]]
+            accurate = said[2][set_channel[contest[q]]]
             cell_weight(rate[c, t], presence[r], accurate, set_member[first:last], weight[first:last], cells[q])
 
     either = honest + false
@@ -129,7 +129,7 @@ def log_density(
         if contest[q] >= 0:
             first, last, channel = set_start[contest[q]], set_start[contest[q] + 1], set_channel[contest[q]]
             grad_accuracy[channel] += contest_gradient(
-                said[1][channel], set_member[first:last], cells[q], part, grad_weight[first:last]
+                said[2][channel], set_member[first:last], cells[q], part, grad_weight[first:last]
             )
         for k in range(n_actors):
             grad_rate[c, t, k] += part[k]
@@ -144,7 +144,7 @@ def log_density(
     compounds_gradient(patterns[9], patterns[10], factors[0].size, grad_factor)
     violence_gradient(vector, offset, sizes, prior, rates, grad_rate, grad_presence, grad)
     evidence_gradient(
-        offset, prior, chance, factors[0], factors[1], factors[2], factors[4], factors[5],
+        vector, offset, prior, chance, factors[0], factors[1], factors[2], factors[4], factors[5],
         said, grad_factor, grad_accuracy, grad,
     )  # fmt: skip
     engagement_gradient(offset, sizes, prior, factors[5], grad_weight, grad)

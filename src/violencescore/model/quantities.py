@@ -41,8 +41,8 @@ def unpack(
         presence[d] = rates[1]
         said = channels(vector, offset, sizes, prior, chance)
         reach[d] = said[0]
-        accuracy[d] = said[1]
-        notoriety[d] = said[2]
+        accuracy[d] = said[2]
+        notoriety[d] = said[3]
         staged = staging(vector, offset, sizes, prior)
         share[d] = staged[0]
         target[d] = staged[1]
@@ -116,7 +116,6 @@ def sample_prior(
     vectors: npt.NDArray[np.float64] = rng.standard_normal((1, n_draws, layout.size))
     scale = priors.log_rate_scale * np.exp(priors.scale_spread * layout.block(vectors, lay.ORGANIZATION_SCALE))
     layout.block(vectors, lay.ORGANIZATION_LEVEL)[...] *= scale
-    centre_effects(layout, priors, vectors[0])
     chance = kernel.forward_arguments()[4]
     for block, beta, floor in (
         (lay.ACCURACY, design.accuracy, chance),
@@ -127,24 +126,6 @@ def sample_prior(
             share = (_beta_above(beta[i], floor, n_draws, rng) - floor) / (1 - floor)
             view[0, :, i] = np.log(share) - np.log1p(-share)
     return vectors
-
-
-def centre_effects(layout: Layout, priors: Priors, vectors: npt.NDArray[np.float64]) -> None:
-    """Turn standard normal draws of presence and reach into effects around their common values, in place."""
-    spread = priors.scale_spread
-    n_regions, n_channels = layout.n_regions, layout.n_channels
-    if n_regions > 1:
-        common = priors.region_scale * layout.block(vectors, lay.REGION_SIZE)
-        scale = priors.presence_scale * np.exp(spread * layout.block(vectors, lay.PRESENCE_SCALE))
-        own = layout.block(vectors, lay.PRESENCE).reshape(len(vectors), -1, n_regions - 1)
-        layout.block(vectors, lay.PRESENCE)[...] = (common[:, None] + scale[:, None] * own).reshape(len(vectors), -1)
-    if n_channels:
-        common = priors.reach_mean + priors.reach_location_scale * layout.block(vectors, lay.REACH)
-        scale = priors.reach_scale * np.exp(spread * layout.block(vectors, lay.REACH_SCALE))
-        own = layout.block(vectors, lay.REACH_OWN).reshape(len(vectors), n_channels, -1)
-        layout.block(vectors, lay.REACH_OWN)[...] = (common[..., None] + scale[..., None] * own).reshape(
-            len(vectors), -1
-        )
 
 
 def _beta_above(beta: npt.NDArray[np.float64], floor: float, n: int, rng: np.random.Generator) -> Array:

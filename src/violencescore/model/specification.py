@@ -89,10 +89,10 @@ def _violence(design: Design, priors: Priors) -> tuple[Tensor, Tensor]:
     rate = pm.Deterministic("rate", design.days[:, None] * pt.exp(log_rate), dims=("kind", "period", "actor"))
     if r == 1:
         return rate, pt.ones((1, j))
-    region = priors.region_scale * _normal("region_size", r - 1)
+    region = priors.region_scale * _zero_sum(_normal("region_size", r - 1), 0)
     presence_scale = _learned_scale("presence_scale", priors.presence_scale, spread)
-    own = pm.Normal("presence_own", region, presence_scale, shape=(j, r - 1))
-    presence = pt.special.softmax(_zero_sum(own, 1).T, axis=0)
+    own = _zero_sum(_zero_sum(_normal("presence_own", j - 1, r - 1), 0), 1)
+    presence = pt.special.softmax(region[:, None] + presence_scale * own.T, axis=0)
     return rate, pm.Deterministic("presence", presence, dims=("region", "actor"))
 
 
@@ -103,8 +103,10 @@ def _channels(design: Design, priors: Priors) -> tuple[Tensor, Tensor, Tensor]:
     chance = 1.0 / max(j - 1, 2)
     location = priors.reach_mean + priors.reach_location_scale * _normal("reach_location", h)
     scale = _learned_scale("reach_scale", priors.reach_scale, priors.scale_spread, h)
-    own = pm.Normal("reach_own", location[:, None], scale[:, None], shape=(h, j))
-    reach = pm.Deterministic("reach", pm.math.invlogit(own), dims=("channel", "actor"))
+    deviation = _zero_sum(_normal("reach_deviation", h, j - 1), 1)
+    reach = pm.Deterministic(
+        "reach", pm.math.invlogit(location[:, None] + scale[:, None] * deviation), dims=("channel", "actor")
+    )
     beta = pm.Beta.dist(design.accuracy[:, 0], design.accuracy[:, 1])
     accuracy = pm.Truncated("accuracy", beta, lower=chance, upper=1.0, shape=(h,))
     logits = pt.zeros((h, j - 1))

@@ -31,7 +31,7 @@ def learned_scale(vector: Array, start: int, centre: float, spread: float) -> fl
 @njit(**OPTIONS)
 def violence(
     vector: Array, offset: Index, sizes: Index, prior: Array, days: Array
-) -> tuple[Array, Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array, Array]:
     """Return rate (kind, period, actor), presence (region, actor), and the unscaled effects for the gradient."""
     n_actors, n_kinds, n_regions, n_periods = sizes[0], sizes[1], sizes[2], sizes[3]
     n_org = n_actors - 1
@@ -70,19 +70,26 @@ def violence(
                 rate[c, t, k] = days[t] * exp(level + effect)
 
     presence = np.ones((n_regions, n_actors))
+    own = np.zeros((n_actors, n_regions))
     if n_regions > 1:
-        logit = np.empty(n_regions)
+        common = np.empty(n_regions)
+        zero_sum(vector[offset[lay.REGION_SIZE] : offset[lay.REGION_SIZE + 1]], common)
+        block = vector[offset[lay.PRESENCE] : offset[lay.PRESENCE + 1]].reshape((n_actors - 1, n_regions - 1))
+        zero_sum_both(block, own)
+        scale = learned_scale(vector, offset[lay.PRESENCE_SCALE], prior[lay.P_PRESENCE], spread)
         for k in range(n_actors):
-            start = offset[lay.PRESENCE] + k * (n_regions - 1)
-            zero_sum(vector[start : start + n_regions - 1], logit)
-            top = logit.max()
+            top = -1e300
+            for r in range(n_regions):
+                logit = prior[lay.P_REGION] * common[r] + scale * own[k, r]
+                presence[r, k] = logit
+                top = max(top, logit)
             total = 0.0
             for r in range(n_regions):
-                presence[r, k] = exp(logit[r] - top)
+                presence[r, k] = exp(presence[r, k] - top)
                 total += presence[r, k]
             for r in range(n_regions):
                 presence[r, k] /= total
-    return rate, presence, shift, kind
+    return rate, presence, shift, kind, own
 
 
 @njit(**OPTIONS)
@@ -91,13 +98,13 @@ def violence_gradient(
     offset: Index,
     sizes: Index,
     prior: Array,
-    effects: tuple[Array, Array, Array, Array],
+    effects: tuple[Array, Array, Array, Array, Array],
     grad_log_rate: Array,
     grad_log_presence: Array,
     grad: Array,
 ) -> None:
     """Add to ``grad`` what the gradients of log rate and log presence imply (prior terms apart)."""
-    _, presence, shift, kind = effects
+    _, presence, shift, kind, own = effects
     n_actors, n_kinds, n_regions, n_periods = sizes[0], sizes[1], sizes[2], sizes[3]
     n_org = n_actors - 1
     spread = prior[lay.P_SPREAD]
@@ -133,13 +140,21 @@ def violence_gradient(
         block = grad[offset[lay.KIND] : offset[lay.KIND + 1]].reshape((n_actors - 1, n_kinds - 1))
         zero_sum_both_gradient(scale * grad_kind, block)
     if n_regions > 1:
-        grad_logit = np.empty(n_regions)
+        grad_common = np.zeros(n_regions)
+        grad_own = np.empty((n_actors, n_regions))
         for k in range(n_actors):
-            whole = grad_log_presence[:, k].sum()
+            total = 0.0
             for r in range(n_regions):
-                grad_logit[r] = grad_log_presence[r, k] - whole * presence[r, k]
-            start = offset[lay.PRESENCE] + k * (n_regions - 1)
-            zero_sum_gradient(grad_logit, grad[start : start + n_regions - 1])
+                total += grad_log_presence[r, k]
+            for r in range(n_regions):
+                g = grad_log_presence[r, k] - total * presence[r, k]
+                grad_own[k, r] = g
+                grad_common[r] += prior[lay.P_REGION] * g
+        scale = learned_scale(vector, offset[lay.PRESENCE_SCALE], prior[lay.P_PRESENCE], spread)
+        grad[offset[lay.PRESENCE_SCALE]] += spread * scale * np.sum(grad_own * own)
+        zero_sum_gradient(grad_common, grad[offset[lay.REGION_SIZE] : offset[lay.REGION_SIZE + 1]])
+        block = grad[offset[lay.PRESENCE] : offset[lay.PRESENCE + 1]].reshape((n_actors - 1, n_regions - 1))
+        zero_sum_both_gradient(scale * grad_own, block)
 
 
 @njit(**OPTIONS)
@@ -150,33 +165,11 @@ def organization_scale(vector: Array, offset: Index, prior: Array) -> float:
 
 
 @njit(**OPTIONS)
-def centred_prior(
-    vector: Array, grad: Array, own: int, common: int, size: int, step: int, mean: float, slope: float, scale: float
-) -> tuple[float, float]:
-    """Replace the standard normal prior of ``size`` entries from ``own`` on by one around a common value.
-
-    The value of entry ``i`` is ``mean + slope * vector[common + i * step]``, and the sd is ``scale``: effects in their
-    own unit, which mix well where data are many. Returns the change of the log density, and its slope in log scale.
-    """
-    total: float = 0.0
-    squares: float = 0.0
-    for i in range(size):
-        x = vector[own + i]
-        d: float = (x - mean - slope * vector[common + i * step]) / scale
-        total += 0.5 * x * x - 0.5 * d * d
-        squares += d * d
-        grad[own + i] += x - d / scale
-        grad[common + i * step] += slope * d / scale
-    return total - size * np.log(scale), squares - size
-
-
-@njit(**OPTIONS)
 def log_prior(vector: Array, offset: Index, prior: Array, beta: Array, chance: float, grad: Array) -> float:
     """Return the log prior density up to a constant, and add its gradient to ``grad``.
 
-    All entries are standard normal but: the organizations' levels, presence and reach (normal with learned scales,
-    around common values), accuracies (a Beta above chance, on the logit scale between chance and one) and staging
-    rates (a Beta, on the logit scale).
+    All entries are standard normal but: the organizations' levels (normal with the learned scale), accuracies (a
+    Beta above chance, on the logit scale between chance and one) and staging rates (a Beta, on the logit scale).
     ``beta`` holds the Beta parameters of the accuracies, then of the staging rates, row by row.
     """
     total: float = 0.0
@@ -194,25 +187,6 @@ def log_prior(vector: Array, offset: Index, prior: Array, beta: Array, chance: f
     total -= 0.5 * squares / (scale * scale) + (end - start) * np.log(scale)
     at = offset[lay.ORGANIZATION_SCALE]
     grad[at] += prior[lay.P_SPREAD] * (squares / (scale * scale) - (end - start))
-
-    spread = prior[lay.P_SPREAD]
-    if offset[lay.PRESENCE_SCALE + 1] > offset[lay.PRESENCE_SCALE]:
-        at, common = offset[lay.PRESENCE_SCALE], offset[lay.REGION_SIZE]
-        n = offset[lay.REGION_SIZE + 1] - common
-        scale = learned_scale(vector, at, prior[lay.P_PRESENCE], spread)
-        for start in range(offset[lay.PRESENCE], offset[lay.PRESENCE + 1], n):
-            change, slope = centred_prior(vector, grad, start, common, n, 1, 0.0, prior[lay.P_REGION], scale)
-            total += change
-            grad[at] += spread * slope
-    n_channels = offset[lay.REACH_SCALE + 1] - offset[lay.REACH_SCALE]
-    for h in range(n_channels):
-        at, common = offset[lay.REACH_SCALE] + h, offset[lay.REACH] + h
-        n = (offset[lay.REACH_OWN + 1] - offset[lay.REACH_OWN]) // n_channels
-        scale = learned_scale(vector, at, prior[lay.P_REACH], spread)
-        mean, location = prior[lay.P_REACH_MEAN], prior[lay.P_REACH_LOCATION]
-        change, slope = centred_prior(vector, grad, offset[lay.REACH_OWN] + h * n, common, n, 0, mean, location, scale)
-        total += change
-        grad[at] += spread * slope
 
     row = 0
     for block in (lay.ACCURACY, lay.STAGING):
