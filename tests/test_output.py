@@ -72,7 +72,7 @@ def test_a_link_to_nowhere_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be made"), write_folder(tmp_path / "file" / "run"):
+    with pytest.raises(InputError, match="cannot be written"), write_folder(tmp_path / "file" / "run"):
         pytest.fail("the block must not run")
 
 

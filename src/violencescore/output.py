@@ -36,7 +36,7 @@ def write_folder(folder: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     except OSError as error:
-        rule = f"the folder cannot be made ({error.strerror})"
+        rule = f"the folder cannot be written ({error.strerror})"
         raise InputError([Fault("--out", rule, value=str(folder))]) from error
     try:
         yield staging

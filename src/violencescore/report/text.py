@@ -106,6 +106,10 @@ def percent(share: float) -> str:
     return f"{100 * share:g} %"
 
 
+_LEAST_EXPONENT = -300
+"""Below this power of ten lie numbers that a double holds with less than its precision."""
+
+
 @dataclass(frozen=True)
 class NumberFormat:
     """How the numbers of one column are written: the same unit and decimals for all.
@@ -151,7 +155,7 @@ def number_format(values: Iterable[float]) -> NumberFormat:
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     exponent = 0
     if 0.0 < largest < 0.1 or largest >= 1e7:
-        exponent = 3 * math.floor(math.log10(largest) / 3)
+        exponent = max(3 * math.floor(math.log10(largest) / 3), _LEAST_EXPONENT)
     scaled = largest / 10.0**exponent
     return NumberFormat(exponent, 0 if scaled >= 100 else 1 if scaled >= 10 else 2)
 
