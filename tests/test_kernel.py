@@ -14,7 +14,7 @@ from design_cases import METHODOLOGY, build_case, read_case, simulated
 from violencescore.assessment import Assessment
 from violencescore.design import Design
 from violencescore.model import layout as lay
-from violencescore.model.kernel import Kernel, density_of
+from violencescore.model.kernel import Kernel
 from violencescore.model.quantities import initial_vector, quantities
 from violencescore.model.violence import log_prior
 from violencescore.model.zerosum import zero_sum, zero_sum_both, zero_sum_both_gradient, zero_sum_gradient
@@ -168,7 +168,7 @@ def test_the_density_leaves_its_vector_alone_and_repeats_itself() -> None:
     _, _, kernel = case("demo")
     vector = random_vector(kernel, 1)
     kept = vector.copy()
-    first, second = kernel.log_density(vector), density_of(kernel)(vector)
+    first, second = kernel.log_density(vector), kernel.log_density(vector)
     assert np.array_equal(vector, kept)
     assert first[0] == second[0]
     assert np.array_equal(first[1], second[1])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from violencescore.design import Design
 from violencescore.methodology import Sampling
-from violencescore.model.kernel import Kernel, density_of
+from violencescore.model.kernel import Kernel
 from violencescore.model.quantities import initial_vector
 
 Progress = Callable[[str, int, int], None]
@@ -81,7 +81,7 @@ def sample_posterior(
 
     model = from_pyfunc(
         size,
-        lambda: density_of(kernel),
+        lambda: kernel.log_density,
         make_expand,
         [np.dtype("float64")],
         [(size,)],

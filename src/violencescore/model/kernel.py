@@ -9,7 +9,6 @@ states the same density in PyMC; a test holds the two together, value and gradie
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,14 +203,3 @@ def build_kernel(design: Design, priors: Priors) -> Kernel:
         arrange_groups(design),
     )
     return Kernel(layout, arguments)
-
-
-def density_of(kernel: Kernel) -> Callable[[Array], tuple[float, Array]]:
-    """Return the density as a function of the vector alone, as samplers want it."""
-    arguments = kernel.arguments
-
-    def density(vector: Array) -> tuple[float, Array]:
-        value: tuple[float, Array] = log_density(vector, *arguments)
-        return value
-
-    return density
