@@ -401,7 +401,7 @@ def test_how_many_incidents_lie_between_two_says_nothing_of_their_rates() -> Non
         offset = kernel.layout.offset
         # The level of incidents falls with the total rate, which the mean level sets to n before anything is learned.
         assert gradient[offset[lay.LEVEL]] == pytest.approx(-lay.LEVEL_SCALE * n)
-        return gradient[offset[lay.ORGANIZATION_LEVEL] : offset[lay.OTHER_LEVEL]]
+        return gradient[offset[lay.ORGANIZATION] : offset[lay.OTHER_LEVEL]]
 
     # All actors alike: no candidate is favoured, however often it is one.
     assert np.allclose(gradient_of_levels(3), gradient_of_levels(300), atol=300 * 1e-12)

@@ -3,12 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from design_cases import METHODOLOGY, build_case, read_case, simulated
-from scipy.stats import beta, kstest, lognorm, norm, uniform
+from scipy.stats import beta, chi2, kstest, lognorm, norm, uniform
 
 from violencescore.design import Design
 from violencescore.methodology import shipped_methodology
 from violencescore.model import layout as lay
 from violencescore.model.kernel import Kernel
+from violencescore.model.layout import centring
 from violencescore.model.quantities import initial_vector, quantities, sample_prior
 from violencescore.model.violence import log_prior
 
@@ -118,22 +119,68 @@ def test_prior_draws_of_the_staged_share_are_a_beta(demo: tuple[Design, Kernel])
         assert kstest(1 / (1 + np.exp(-values)), beta(a, b).cdf).pvalue > 1e-4
 
 
-def test_prior_draws_of_rates_differ_as_stated(demo: tuple[Design, Kernel]) -> None:
+def double_centred(values: np.ndarray) -> np.ndarray:
+    return (
+        values
+        - values.mean(axis=-1, keepdims=True)
+        - values.mean(axis=-2, keepdims=True)
+        + values.mean((-1, -2), keepdims=True)
+    )
+
+
+def test_prior_draws_of_effects_have_the_stated_spread_however_far_they_are_centred(
+    demo: tuple[Design, Kernel],
+) -> None:
+    design, kernel = demo
+    found = quantities(kernel, design, prior_of(demo)).isel(chain=0)
+    log_rate = np.log(found["rate"].transpose("draw", "period", "kind", "actor").values)
+    baseline, window = log_rate[:, 0], log_rate[:, 1]
+    organizations = baseline.mean(axis=1)[:, :-1]
+    change = (window - baseline).mean(axis=1)
+    log_presence = np.log(found["presence"].transpose("draw", "region", "actor").values)
+    effects = {
+        "organization": (organizations - organizations.mean(axis=1, keepdims=True), PRIORS.log_rate_scale),
+        "period": (change - change.mean(axis=1, keepdims=True), PRIORS.period_scale),
+        "kind": (double_centred(baseline), PRIORS.kind_scale),
+        "presence": (double_centred(log_presence), PRIORS.presence_scale),
+    }
+    for name, (values, centre) in effects.items():
+        scale = found["effect_scale"].sel(effect=name).values
+        assert kstest(scale, lognorm(PRIORS.scale_spread, scale=centre).cdf).pvalue > 1e-4, name
+        n_free = np.prod([n - 1 for n in values.shape[1:]])
+        squares = (values.reshape(len(values), -1) ** 2).sum(axis=1) / scale**2
+        assert kstest(squares, chi2(n_free).cdf).pvalue > 1e-4, name
+
+
+def test_prior_draws_of_reach_differ_as_stated_however_far_they_are_centred(demo: tuple[Design, Kernel]) -> None:
     design, kernel = demo
     vectors = prior_of(demo)
-    scale = quantities(kernel, design, vectors)["effect_scale"].sel(effect="organization").values[0]
-    assert kstest(scale, lognorm(PRIORS.scale_spread, scale=PRIORS.log_rate_scale).cdf).pvalue > 1e-4
-    level = kernel.layout.block(vectors, lay.ORGANIZATION_LEVEL)[0]
-    assert kstest((level / scale[:, None]).ravel(), norm.cdf).pvalue > 1e-4
+    reach = quantities(kernel, design, vectors)["reach"].values[0]
+    logit = np.log(reach) - np.log1p(-reach)
+    deviation = logit - logit.mean(axis=-1, keepdims=True)
+    scale = PRIORS.reach_scale * np.exp(PRIORS.scale_spread * kernel.layout.block(vectors, lay.REACH_SCALE)[0])
+    squares = (deviation**2).sum(axis=-1) / scale**2
+    for h in range(len(design.channels)):
+        assert kstest(squares[:, h], chi2(len(design.actors) - 1).cdf).pvalue > 1e-4
 
 
 def test_all_other_entries_of_the_prior_are_standard_normal(demo: tuple[Design, Kernel]) -> None:
     _, kernel = demo
     vectors = prior_of(demo, 1000)
+    others = {lay.ACCURACY, lay.STAGING, lay.REACH_DEVIATION, *(effect for _, effect in lay.EFFECTS)}
     for block, name in enumerate(lay.BLOCKS):
         values = kernel.layout.block(vectors, block).ravel()
-        if block not in (lay.ORGANIZATION_LEVEL, lay.ACCURACY, lay.STAGING) and values.size:
+        if block not in others and values.size:
             assert kstest(values, norm.cdf).pvalue > 1e-5, name
+
+
+def test_effects_are_centred_where_many_incidents_say_whose_they_are_and_not_where_none_does() -> None:
+    many, none = (
+        centring(simulated_design, PRIORS)
+        for simulated_design in (build_case(simulated("plain", 1, 3000))[0], build_case(simulated("dyads", 1, 300))[0])
+    )
+    assert (many > 0.8).all()
+    assert (none == 0.0).all()
 
 
 def density_along(kernel: Kernel, index: int, grid: np.ndarray) -> np.ndarray:

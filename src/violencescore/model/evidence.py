@@ -14,7 +14,7 @@ from numba import njit
 
 from violencescore.model import layout as lay
 from violencescore.model.types import Array, Index
-from violencescore.model.violence import learned_scale
+from violencescore.model.violence import effect_factor
 from violencescore.model.zerosum import OPTIONS, zero_sum, zero_sum_gradient
 
 SILENT, SPEAKS, NAMES = 0, 1, 2
@@ -66,7 +66,8 @@ def channels(
     for h in range(n_channels):
         start = offset[lay.REACH_DEVIATION] + h * (n_actors - 1)
         zero_sum(vector[start : start + n_actors - 1], deviation[h])
-        scale = learned_scale(vector, offset[lay.REACH_SCALE] + h, prior[lay.P_REACH], prior[lay.P_SPREAD])
+        centred = prior[lay.P_CENTRED + len(lay.EFFECTS) + h]
+        scale = effect_factor(vector, offset[lay.REACH_SCALE] + h, prior[lay.P_REACH], prior[lay.P_SPREAD], centred)
         location = prior[lay.P_REACH_MEAN] + prior[lay.P_REACH_LOCATION] * vector[offset[lay.REACH] + h]
         for k in range(n_actors):
             reach[h, k] = logistic(location + scale * deviation[h, k])
@@ -225,9 +226,11 @@ def evidence_gradient(
     other_named = offset[lay.NOTORIETY_OTHER + 1] > offset[lay.NOTORIETY_OTHER]
     logit = np.empty(n_actors)
     for h in range(n_channels):
-        scale = learned_scale(vector, offset[lay.REACH_SCALE] + h, prior[lay.P_REACH], prior[lay.P_SPREAD])
+        centred = prior[lay.P_CENTRED + len(lay.EFFECTS) + h]
+        scale = effect_factor(vector, offset[lay.REACH_SCALE] + h, prior[lay.P_REACH], prior[lay.P_SPREAD], centred)
         grad[offset[lay.REACH] + h] += prior[lay.P_REACH_LOCATION] * grad_reach[h].sum()
-        grad[offset[lay.REACH_SCALE] + h] += prior[lay.P_SPREAD] * scale * (grad_reach[h] * deviation[h]).sum()
+        within = (1.0 - centred) * prior[lay.P_SPREAD] * scale
+        grad[offset[lay.REACH_SCALE] + h] += within * (grad_reach[h] * deviation[h]).sum()
         start = offset[lay.REACH_DEVIATION] + h * (n_actors - 1)
         zero_sum_gradient(scale * grad_reach[h], grad[start : start + n_actors - 1])
         inside = (accuracy[h] - chance) * (1.0 - accuracy[h]) / (1.0 - chance)

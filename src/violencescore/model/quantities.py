@@ -18,9 +18,9 @@ from violencescore.methodology import Priors
 from violencescore.model import layout as lay
 from violencescore.model.evidence import channels, staging
 from violencescore.model.kernel import Kernel
-from violencescore.model.layout import Layout
+from violencescore.model.layout import Layout, centring
 from violencescore.model.types import Array, Index
-from violencescore.model.violence import learned_scale, organization_scale, violence
+from violencescore.model.violence import learned_scale, violence
 from violencescore.model.zerosum import OPTIONS
 from violencescore.names import CHANNEL, PERIOD, REGION
 
@@ -47,7 +47,7 @@ def unpack(
         share[d] = staged[0]
         target[d] = staged[1]
         spread = prior[lay.P_SPREAD]
-        scales[d, 0] = organization_scale(vector, offset, prior)
+        scales[d, 0] = learned_scale(vector, offset[lay.ORGANIZATION_SCALE], prior[lay.P_LOG_RATE], spread)
         if sizes[3] == 2:
             scales[d, 1] = learned_scale(vector, offset[lay.SHIFT_SCALE], prior[lay.P_PERIOD], spread)
         if sizes[1] > 1:
@@ -114,8 +114,13 @@ def sample_prior(
     """Draw parameter vectors from the prior (1, draw, parameter): exact and independent."""
     layout = kernel.layout
     vectors: npt.NDArray[np.float64] = rng.standard_normal((1, n_draws, layout.size))
-    scale = priors.log_rate_scale * np.exp(priors.scale_spread * layout.block(vectors, lay.ORGANIZATION_SCALE))
-    layout.block(vectors, lay.ORGANIZATION_LEVEL)[...] *= scale
+    centred = centring(design, priors)
+    for (scale, effect), share in zip(lay.EFFECTS, centred, strict=False):
+        if layout.block(vectors, scale).size:
+            layout.block(vectors, effect)[...] *= np.exp(share * priors.scale_spread * layout.block(vectors, scale))
+    reach = layout.block(vectors, lay.REACH_DEVIATION).reshape(n_draws, len(design.channels), -1)
+    scales = centred[len(lay.EFFECTS) :] * priors.scale_spread * layout.block(vectors, lay.REACH_SCALE)[0]
+    layout.block(vectors, lay.REACH_DEVIATION)[0] = (reach * np.exp(scales)[..., None]).reshape(n_draws, -1)
     chance = kernel.forward_arguments()[4]
     for block, beta, floor in (
         (lay.ACCURACY, design.accuracy, chance),

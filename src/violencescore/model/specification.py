@@ -17,7 +17,7 @@ import pytensor.tensor as pt
 
 from violencescore.design import NAMES, SET, SILENT, SPEAKS, Design
 from violencescore.methodology import Priors
-from violencescore.model.layout import LEVEL_SCALE, STAGING_MEMORY
+from violencescore.model.layout import EFFECTS, LEVEL_SCALE, STAGING_MEMORY, centring
 
 Tensor = Any
 
@@ -64,8 +64,15 @@ def _zero_sum(free: Tensor, axis: int) -> Tensor:
     return pt.concatenate([free - shift, -total / pt.sqrt(n)], axis=axis)
 
 
-def _learned_scale(name: str, centre: float, spread: float, *shape: int) -> Tensor:
-    return centre * pt.exp(spread * _normal(name, *shape))
+def _effects(
+    name: str, scale_name: str, centre: float, spread: float, centred: Tensor, shape: tuple[int, ...], *scales: int
+) -> Tensor:
+    """Effects of the learned scale ``centre exp(spread v)``, part of which may be in their prior (``centring``)."""
+    log_scale = spread * _normal(scale_name, *scales)
+    if scales:
+        log_scale, centred = log_scale[:, None], centred[:, None]
+    free = pm.Normal(name, 0.0, pt.exp(centred * log_scale), shape=shape)
+    return centre * pt.exp((1 - centred) * log_scale) * free
 
 
 def _violence(design: Design, priors: Priors) -> tuple[Tensor, Tensor]:
@@ -74,25 +81,24 @@ def _violence(design: Design, priors: Priors) -> tuple[Tensor, Tensor]:
     mean_level = np.log(design.n_incidents / (c * j * design.days.sum()))
     level = _normal("level", c, t) * np.array([LEVEL_SCALE, priors.level_shift_scale])[:t]
     level = mean_level + pt.cumsum(level, axis=1)
-    organization_scale = _learned_scale("organization_scale", priors.log_rate_scale, spread)
-    organization = _zero_sum(pm.Normal("organization", 0.0, organization_scale, shape=(j - 2,)), 0)
+    centred = centring(design, priors)
+    name, centre = "organization", priors.log_rate_scale
+    organization = _zero_sum(_effects(name, "organization_scale", centre, spread, centred[0], (j - 2,)), 0)
     base = pt.concatenate([organization, priors.other_scale * _normal("other", 1)])
     log_rate = level[:, :, None] + base
     if t == 2:
-        shift_scale = _learned_scale("shift_scale", priors.period_scale, spread)
-        shift = shift_scale * _zero_sum(_normal("shift", j - 1), 0)
+        shift = _zero_sum(_effects("shift", "shift_scale", priors.period_scale, spread, centred[1], (j - 1,)), 0)
         log_rate = log_rate + shift * np.array([0.0, 1.0])[None, :, None]
     if c > 1:
-        kind_scale = _learned_scale("kind_scale", priors.kind_scale, spread)
-        kind = _zero_sum(_zero_sum(_normal("kind_own", j - 1, c - 1), 0), 1)
-        log_rate = log_rate + (kind_scale * kind).T[:, None, :]
+        kind = _effects("kind_own", "kind_scale", priors.kind_scale, spread, centred[2], (j - 1, c - 1))
+        log_rate = log_rate + _zero_sum(_zero_sum(kind, 0), 1).T[:, None, :]
     rate = pm.Deterministic("rate", design.days[:, None] * pt.exp(log_rate), dims=("kind", "period", "actor"))
     if r == 1:
         return rate, pt.ones((1, j))
     region = priors.region_scale * _zero_sum(_normal("region_size", r - 1), 0)
-    presence_scale = _learned_scale("presence_scale", priors.presence_scale, spread)
-    own = _zero_sum(_zero_sum(_normal("presence_own", j - 1, r - 1), 0), 1)
-    presence = pt.special.softmax(region[:, None] + presence_scale * own.T, axis=0)
+    centre, shape = priors.presence_scale, (j - 1, r - 1)
+    own = _effects("presence_own", "presence_scale", centre, spread, centred[3], shape)
+    presence = pt.special.softmax(region[:, None] + _zero_sum(_zero_sum(own, 0), 1).T, axis=0)
     return rate, pm.Deterministic("presence", presence, dims=("region", "actor"))
 
 
@@ -102,11 +108,10 @@ def _channels(design: Design, priors: Priors) -> tuple[Tensor, Tensor, Tensor]:
         return pt.zeros((0, j)), pt.zeros(0), pt.zeros((0, j))
     chance = 1.0 / max(j - 1, 2)
     location = priors.reach_mean + priors.reach_location_scale * _normal("reach_location", h)
-    scale = _learned_scale("reach_scale", priors.reach_scale, priors.scale_spread, h)
-    deviation = _zero_sum(_normal("reach_deviation", h, j - 1), 1)
-    reach = pm.Deterministic(
-        "reach", pm.math.invlogit(location[:, None] + scale[:, None] * deviation), dims=("channel", "actor")
-    )
+    centred, shape = centring(design, priors)[len(EFFECTS) :], (h, j - 1)
+    deviation = _effects("reach_deviation", "reach_scale", priors.reach_scale, priors.scale_spread, centred, shape, h)
+    reach = pm.math.invlogit(location[:, None] + _zero_sum(deviation, 1))
+    reach = pm.Deterministic("reach", reach, dims=("channel", "actor"))
     beta = pm.Beta.dist(design.accuracy[:, 0], design.accuracy[:, 1])
     accuracy = pm.Truncated("accuracy", beta, lower=chance, upper=1.0, shape=(h,))
     logits = pt.zeros((h, j - 1))

@@ -29,6 +29,15 @@ def learned_scale(vector: Array, start: int, centre: float, spread: float) -> fl
 
 
 @njit(**OPTIONS)
+def effect_factor(vector: Array, start: int, centre: float, spread: float, centred: float) -> float:
+    """What entries of the vector are multiplied by to give effects of the learned scale ``centre exp(spread v)``.
+
+    The part ``centred`` of the learned scale is in the prior of the entries instead (see ``layout.centring``).
+    """
+    return centre * exp((1.0 - centred) * spread * vector[start])
+
+
+@njit(**OPTIONS)
 def violence(
     vector: Array, offset: Index, sizes: Index, prior: Array, days: Array
 ) -> tuple[Array, Array, Array, Array, Array]:
@@ -40,21 +49,26 @@ def violence(
 
     base = np.zeros(n_actors)
     if n_org > 1:
-        zero_sum(vector[offset[lay.ORGANIZATION_LEVEL] : offset[lay.ORGANIZATION_LEVEL + 1]], base[:n_org])
+        zero_sum(vector[offset[lay.ORGANIZATION] : offset[lay.ORGANIZATION + 1]], base[:n_org])
+        base[:n_org] *= effect_factor(
+            vector, offset[lay.ORGANIZATION_SCALE], prior[lay.P_LOG_RATE], spread, prior[lay.P_CENTRED]
+        )
     base[n_org] = prior[lay.P_OTHER] * vector[offset[lay.OTHER_LEVEL]]
 
     shift = np.zeros(n_actors)
     shift_scale = 0.0
     if moves:
         zero_sum(vector[offset[lay.SHIFT] : offset[lay.SHIFT + 1]], shift)
-        shift_scale = learned_scale(vector, offset[lay.SHIFT_SCALE], prior[lay.P_PERIOD], spread)
+        shift_scale = effect_factor(
+            vector, offset[lay.SHIFT_SCALE], prior[lay.P_PERIOD], spread, prior[lay.P_CENTRED + 1]
+        )
 
     kind = np.zeros((n_actors, n_kinds))
     kind_scale = 0.0
     if n_kinds > 1:
         block = vector[offset[lay.KIND] : offset[lay.KIND + 1]].reshape((n_actors - 1, n_kinds - 1))
         zero_sum_both(block, kind)
-        kind_scale = learned_scale(vector, offset[lay.KIND_SCALE], prior[lay.P_KIND], spread)
+        kind_scale = effect_factor(vector, offset[lay.KIND_SCALE], prior[lay.P_KIND], spread, prior[lay.P_CENTRED + 2])
 
     rate = np.empty((n_kinds, n_periods, n_actors))
     for c in range(n_kinds):
@@ -76,7 +90,9 @@ def violence(
         zero_sum(vector[offset[lay.REGION_SIZE] : offset[lay.REGION_SIZE + 1]], common)
         block = vector[offset[lay.PRESENCE] : offset[lay.PRESENCE + 1]].reshape((n_actors - 1, n_regions - 1))
         zero_sum_both(block, own)
-        scale = learned_scale(vector, offset[lay.PRESENCE_SCALE], prior[lay.P_PRESENCE], spread)
+        scale = effect_factor(
+            vector, offset[lay.PRESENCE_SCALE], prior[lay.P_PRESENCE], spread, prior[lay.P_CENTRED + 3]
+        )
         for k in range(n_actors):
             top = -1e300
             for r in range(n_regions):
@@ -128,15 +144,22 @@ def violence_gradient(
                 grad[start + 1] += prior[lay.P_LEVEL_SHIFT] * total
 
     if n_org > 1:
-        zero_sum_gradient(grad_base[:n_org], grad[offset[lay.ORGANIZATION_LEVEL] : offset[lay.ORGANIZATION_LEVEL + 1]])
+        start, end = offset[lay.ORGANIZATION], offset[lay.ORGANIZATION + 1]
+        centred = prior[lay.P_CENTRED]
+        scale = effect_factor(vector, offset[lay.ORGANIZATION_SCALE], prior[lay.P_LOG_RATE], spread, centred)
+        base = np.empty(n_org)
+        zero_sum(vector[start:end], base)
+        at = offset[lay.ORGANIZATION_SCALE]
+        grad[at] += (1.0 - centred) * spread * scale * np.sum(grad_base[:n_org] * base)
+        zero_sum_gradient(scale * grad_base[:n_org], grad[start:end])
     grad[offset[lay.OTHER_LEVEL]] += prior[lay.P_OTHER] * grad_base[n_org]
     if n_periods == 2:
-        scale = learned_scale(vector, offset[lay.SHIFT_SCALE], prior[lay.P_PERIOD], spread)
-        grad[offset[lay.SHIFT_SCALE]] += spread * scale * np.sum(grad_shift * shift)
+        scale = effect_factor(vector, offset[lay.SHIFT_SCALE], prior[lay.P_PERIOD], spread, prior[lay.P_CENTRED + 1])
+        grad[offset[lay.SHIFT_SCALE]] += (1.0 - prior[lay.P_CENTRED + 1]) * spread * scale * np.sum(grad_shift * shift)
         zero_sum_gradient(scale * grad_shift, grad[offset[lay.SHIFT] : offset[lay.SHIFT + 1]])
     if n_kinds > 1:
-        scale = learned_scale(vector, offset[lay.KIND_SCALE], prior[lay.P_KIND], spread)
-        grad[offset[lay.KIND_SCALE]] += spread * scale * np.sum(grad_kind * kind)
+        scale = effect_factor(vector, offset[lay.KIND_SCALE], prior[lay.P_KIND], spread, prior[lay.P_CENTRED + 2])
+        grad[offset[lay.KIND_SCALE]] += (1.0 - prior[lay.P_CENTRED + 2]) * spread * scale * np.sum(grad_kind * kind)
         block = grad[offset[lay.KIND] : offset[lay.KIND + 1]].reshape((n_actors - 1, n_kinds - 1))
         zero_sum_both_gradient(scale * grad_kind, block)
     if n_regions > 1:
@@ -150,25 +173,36 @@ def violence_gradient(
                 g = grad_log_presence[r, k] - total * presence[r, k]
                 grad_own[k, r] = g
                 grad_common[r] += prior[lay.P_REGION] * g
-        scale = learned_scale(vector, offset[lay.PRESENCE_SCALE], prior[lay.P_PRESENCE], spread)
-        grad[offset[lay.PRESENCE_SCALE]] += spread * scale * np.sum(grad_own * own)
+        scale = effect_factor(
+            vector, offset[lay.PRESENCE_SCALE], prior[lay.P_PRESENCE], spread, prior[lay.P_CENTRED + 3]
+        )
+        grad[offset[lay.PRESENCE_SCALE]] += (1.0 - prior[lay.P_CENTRED + 3]) * spread * scale * np.sum(grad_own * own)
         zero_sum_gradient(grad_common, grad[offset[lay.REGION_SIZE] : offset[lay.REGION_SIZE + 1]])
         block = grad[offset[lay.PRESENCE] : offset[lay.PRESENCE + 1]].reshape((n_actors - 1, n_regions - 1))
         zero_sum_both_gradient(scale * grad_own, block)
 
 
 @njit(**OPTIONS)
-def organization_scale(vector: Array, offset: Index, prior: Array) -> float:
-    """Return the learned prior sd of the organizations' log levels, whose effects are centred."""
-    scale: float = learned_scale(vector, offset[lay.ORGANIZATION_SCALE], prior[lay.P_LOG_RATE], prior[lay.P_SPREAD])
-    return scale
+def centred_prior(vector: Array, at: int, start: int, end: int, spread: float, centred: float, grad: Array) -> float:
+    """Log prior of entries ``start`` to ``end``, N(0, exp(centred spread v)), less that of standard normals.
+
+    ``v`` is the entry ``at``; the gradient is added to ``grad``.
+    """
+    precision = exp(-2.0 * centred * spread * vector[at])
+    squares: float = 0.0
+    for i in range(start, end):
+        squares += vector[i] * vector[i]
+        grad[i] += vector[i] * (1.0 - precision)
+    grad[at] += centred * spread * (precision * squares - (end - start))
+    excess: float = 0.5 * squares * (1.0 - precision) - (end - start) * centred * spread * vector[at]
+    return excess
 
 
 @njit(**OPTIONS)
 def log_prior(vector: Array, offset: Index, prior: Array, beta: Array, chance: float, grad: Array) -> float:
     """Return the log prior density up to a constant, and add its gradient to ``grad``.
 
-    All entries are standard normal but: the organizations' levels (normal with the learned scale), accuracies (a
+    All entries are standard normal but: effects with a learned scale, as far as they are centred, accuracies (a
     Beta above chance, on the logit scale between chance and one) and staging rates (a Beta, on the logit scale).
     ``beta`` holds the Beta parameters of the accuracies, then of the staging rates, row by row.
     """
@@ -177,16 +211,18 @@ def log_prior(vector: Array, offset: Index, prior: Array, beta: Array, chance: f
         total -= 0.5 * vector[i] * vector[i]
         grad[i] -= vector[i]
 
-    start, end = offset[lay.ORGANIZATION_LEVEL], offset[lay.ORGANIZATION_LEVEL + 1]
-    scale = organization_scale(vector, offset, prior)
-    squares = 0.0
-    for i in range(start, end):
-        squares += vector[i] * vector[i]
-        total += 0.5 * vector[i] * vector[i]
-        grad[i] += vector[i] - vector[i] / (scale * scale)
-    total -= 0.5 * squares / (scale * scale) + (end - start) * np.log(scale)
-    at = offset[lay.ORGANIZATION_SCALE]
-    grad[at] += prior[lay.P_SPREAD] * (squares / (scale * scale) - (end - start))
+    spread = prior[lay.P_SPREAD]
+    for i in range(len(lay.EFFECTS)):
+        scale, effect = lay.EFFECTS[i]
+        if offset[scale + 1] > offset[scale]:
+            start, end = offset[effect], offset[effect + 1]
+            total += centred_prior(vector, offset[scale], start, end, spread, prior[lay.P_CENTRED + i], grad)
+    n_channels = offset[lay.REACH_SCALE + 1] - offset[lay.REACH_SCALE]
+    for h in range(n_channels):
+        each = (offset[lay.REACH_DEVIATION + 1] - offset[lay.REACH_DEVIATION]) // n_channels
+        start = offset[lay.REACH_DEVIATION] + h * each
+        centred = prior[lay.P_CENTRED + len(lay.EFFECTS) + h]
+        total += centred_prior(vector, offset[lay.REACH_SCALE] + h, start, start + each, spread, centred, grad)
 
     row = 0
     for block in (lay.ACCURACY, lay.STAGING):
