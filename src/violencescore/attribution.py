@@ -16,9 +16,8 @@ import numpy.typing as npt
 from numba import njit
 
 from violencescore.design import Design
-from violencescore.model.cells import cell_weight
-from violencescore.model.kernel import Kernel, forward
-from violencescore.model.types import Array, Index
+from violencescore.model.kernel import Kernel, cell_weights, forward
+from violencescore.model.types import Array, GroupArrays, Index
 from violencescore.model.zerosum import OPTIONS
 from violencescore.names import WINDOW
 from violencescore.sampling import Progress, no_progress
@@ -108,7 +107,10 @@ def attribute(
     seed: int,
     vectors: Array,
     arguments: Any,
-    groups: Any,
+    groups: GroupArrays,
+    kind: Index,
+    period: Index,
+    contested: Index,
     profiles: Any,
     severity: Array,
     dispersion: Array,
@@ -120,36 +122,32 @@ def attribute(
 ) -> None:
     """Fill the draws' harms, and add the draws' responsibilities to their sums."""
     np.random.seed(seed)
-    offset, sizes, prior, days, chance, factors, patterns = arguments
-    kind, region, period, pattern, count = groups
+    offset, sizes, prior, days, chance, factors, parts, sights = arguments
     of_group, n_incidents, start, category, low, best, high = profiles
     n_actors, n_kinds = sizes[0], sizes[1]
     n_categories = severity.shape[1]
-    weight = np.empty((count.size, n_actors))
-    cell = np.empty(n_actors)
+    weight = np.empty((groups.n.size, n_actors))
     shares = np.empty(n_actors, dtype=np.int64)
     for d in range(vectors.shape[0]):
-        rates, said, engaged, _, _, _, _, _, honest, false, _ = forward(
-            vectors[d], offset, sizes, prior, days, chance, factors, patterns
+        rates, said, engaged, _, _, part, _, honest, false = forward(
+            vectors[d], offset, sizes, prior, days, chance, factors, parts, sights
         )
-        rate, presence = rates[0], rates[1]
-        for g in range(count.size):
-            total = 0.0
-            flagged = 0.0
-            p = pattern[g]
-            first, last, accurate = 0, 0, 1.0
-            if patterns[8][p] >= 0:
-                first, last = factors[4][patterns[8][p]], factors[4][patterns[8][p] + 1]
-                accurate = said[2][factors[3][patterns[8][p]]]
-            among = factors[5][first:last]
-            cell_weight(rate[kind[g], period[g]], presence[region[g]], accurate, among, engaged[first:last], cell)
-            for k in range(n_actors):
-                weight[g, k] = cell[k] * (honest[p, k] + false[p, k])
-                total += weight[g, k]
-                flagged += cell[k] * false[p, k]
-            for k in range(n_actors):
-                responsibility[g, k] += weight[g, k] / total
-            staged[g] += flagged / total
+        rate = rates[0]
+        cells = cell_weights(rates, said[2], engaged, factors, groups)
+        for p in range(groups.firm.size):
+            e, v = groups.firm[p], groups.sight[p]
+            for g in range(groups.start[p], groups.start[p + 1]):
+                cell, at = cells[groups.cell[g]], groups.place[g]
+                total = 0.0
+                flagged = 0.0
+                for k in range(n_actors):
+                    known = cell[k] * part[e, k]
+                    weight[at, k] = known * (honest[v, k] + false[v, k])
+                    total += weight[at, k]
+                    flagged += known * false[v, k]
+                for k in range(n_actors):
+                    responsibility[at, k] += weight[at, k] / total
+                staged[at] += flagged / total
         n_done = np.zeros((n_kinds, n_actors))
         n_contested = np.zeros((n_kinds, n_actors))
         harm_done = np.zeros((n_kinds, n_actors, n_categories))
@@ -160,7 +158,7 @@ def attribute(
                 if shares[k] == 0:
                     continue
                 n_done[kind[g], k] += shares[k]
-                if period[g] == window and patterns[8][pattern[g]] >= 0:
+                if period[g] == window and contested[g]:
                     n_contested[kind[g], k] += shares[k]
                 for i in range(start[f], start[f + 1]):
                     harm = 0
@@ -233,7 +231,10 @@ def attribute_draws(
     severity, dispersion = _severity(design)
     fixed = (
         kernel.forward_arguments(),
-        (groups.kind, groups.region, groups.period, groups.pattern, groups.n),
+        kernel.arguments[-1],
+        groups.kind,
+        groups.period,
+        (design.patterns.contest[groups.pattern] >= 0).astype(np.int64),
         (
             profiles.group, profiles.n, profiles.start,
             profiles.category, profiles.low, profiles.best, profiles.high,

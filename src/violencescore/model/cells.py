@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 
 from violencescore.design import Design
-from violencescore.model.types import Array, Index
+from violencescore.grouping import starts, unique_rows
+from violencescore.model.types import Array, GroupArrays, Index
 from violencescore.model.zerosum import OPTIONS
 
 
@@ -53,12 +54,11 @@ def contest_gradient(accurate: float, member: Index, cell: Array, part: Array, g
     return among / accurate - (n - among) / (1.0 - accurate)
 
 
-def arrange_groups(design: Design) -> tuple[Index, ...]:
-    """Kind, region, period and contest of each cell; cell, pattern and count of each group, by pattern."""
-    groups = design.groups
-    contest = design.patterns.contest[groups.pattern]
-    rows = np.column_stack([groups.kind, groups.region, groups.period, contest])
-    cells, cell_of = np.unique(rows, axis=0, return_inverse=True)
-    order = np.lexsort((cell_of, groups.pattern))
-    columns = (*cells.T, cell_of[order], groups.pattern[order], groups.n[order])
-    return tuple(np.ascontiguousarray(column, dtype=np.int64) for column in columns)
+def arrange_groups(design: Design, firm: Index, sight: Index) -> GroupArrays:
+    """Distinct cells, and the groups of each pattern."""
+    groups, contest = design.groups, design.patterns.contest
+    cells, cell = unique_rows(groups.kind, groups.region, groups.period, contest[groups.pattern])[::-1]
+    order = np.lexsort((cell, groups.pattern))
+    start = starts(groups.pattern, len(contest))
+    columns = (*cells.T, firm, sight, start, cell[order], groups.n[order], order)
+    return GroupArrays(*(np.ascontiguousarray(column, dtype=np.int64) for column in columns))

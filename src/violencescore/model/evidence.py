@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from violencescore.model import layout as lay
-from violencescore.model.types import Array, Index
+from violencescore.model.types import Array, FactorArrays, Index
 from violencescore.model.violence import effect_factor
 from violencescore.model.zerosum import OPTIONS, zero_sum, zero_sum_gradient
 
@@ -135,17 +135,14 @@ def log_choose(n: int, k: int) -> float:
 
 @njit(**OPTIONS)
 def factor_table(
-    kind: Index,
-    channel: Index,
-    argument: Index,
-    set_start: Index,
-    set_member: Index,
+    factors: FactorArrays,
     reach: Array,
     accuracy: Array,
     notoriety: Array,
     table: Array,
 ) -> None:
-    """Fill the first rows of ``table`` with the probability of each factor by actor (factor, actor)."""
+    """Fill ``table`` with the probability of each factor by actor (factor, actor)."""
+    kind, channel, argument = factors.kind, factors.channel, factors.argument
     n_actors = reach.shape[1]
     n_org = n_actors - 1
     for f in range(kind.size):
@@ -165,7 +162,7 @@ def factor_table(
                 else:
                     table[f, k] = (1.0 - accuracy[h]) * notoriety[h, a] / (1.0 - notoriety[h, k])
         else:
-            members = set_member[set_start[a] : set_start[a + 1]]
+            members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
             wrong = (1.0 - accuracy[h]) * exp(-log_choose(n_org - 1, members.size))
             for k in range(n_org):
                 table[f, k] = wrong
@@ -180,17 +177,14 @@ def evidence_gradient(
     offset: Index,
     prior: Array,
     chance: float,
-    kind: Index,
-    channel: Index,
-    argument: Index,
-    set_start: Index,
-    set_member: Index,
+    factors: FactorArrays,
     effects: tuple[Array, Array, Array, Array],
     grad_log_factor: Array,
     grad_accuracy: Array,
     grad: Array,
 ) -> None:
     """Add to ``grad`` what the gradients of the log factors, and of the accuracies where contests use them, imply."""
+    kind, channel, argument = factors.kind, factors.channel, factors.argument
     reach, deviation, accuracy, notoriety = effects
     n_channels, n_actors = reach.shape
     n_org = n_actors - 1
@@ -215,7 +209,7 @@ def evidence_gradient(
                     grad_accuracy[h] -= g / (1.0 - accuracy[h])
                     grad_notoriety[h, k] += g * notoriety[h, k] / (1.0 - notoriety[h, k])
         else:
-            members = set_member[set_start[a] : set_start[a + 1]]
+            members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
             for k in range(n_org):
                 grad_accuracy[h] -= grad_log_factor[f, k] / (1.0 - accuracy[h])
             for k in members:

@@ -31,42 +31,103 @@ from violencescore.model.evidence import (
 from violencescore.model.layout import Layout, build_layout, prior_constants
 from violencescore.model.patterns import (
     arrange_patterns,
-    compounds,
-    compounds_gradient,
-    pattern_probability,
-    patterns_gradient,
     products,
+    products_gradient,
+    sight_gradient,
+    sight_probability,
 )
-from violencescore.model.types import Array, Index
+from violencescore.model.types import Array, FactorArrays, GroupArrays, Index, PartArrays, SightArrays
 from violencescore.model.violence import log_prior, violence, violence_gradient
 from violencescore.model.zerosum import OPTIONS
 
 
 @njit(**OPTIONS)
 def forward(
-    vector: Array, offset: Index, sizes: Index, prior: Array, days: Array, chance: float, factors: Any, patterns: Any
-) -> tuple[Any, Any, Any, Any, Any, Array, Array, Array, Array, Array, Array]:
-    """All that depends on the parameters and not on the counts."""
+    vector: Array,
+    offset: Index,
+    sizes: Index,
+    prior: Array,
+    days: Array,
+    chance: float,
+    factors: FactorArrays,
+    parts: PartArrays,
+    sights: SightArrays,
+) -> tuple[Any, Any, Array, Array, Array, Array, Array, Array, Array]:
+    """All that depends on the parameters and not on the counts.
+
+    Returns rates and evidence (see ``violence`` and ``channels``), weights of candidates, staged shares and targets,
+    parts with the logarithms of what was divided out of them, and sights, honest and staged.
+    """
     rates = violence(vector, offset, sizes, prior, days)
     said = channels(vector, offset, sizes, prior, chance)
-    weight = engagement(vector, offset, sizes, prior, factors[5])
+    weight = engagement(vector, offset, sizes, prior, factors.set_member)
     share, target = staging(vector, offset, sizes, prior)
-    n_factors, n_patterns, n_actors = factors[0].size, patterns[4].size, sizes[0]
-    table = np.empty((n_factors + patterns[9].size - 1, n_actors))
-    factor_table(factors[0], factors[1], factors[2], factors[4], factors[5], said[0], said[2], said[3], table)
-    compounds(patterns[9], patterns[10], n_factors, table)
-    firm = np.empty((n_patterns, n_actors))
-    forged = np.empty((n_patterns, n_actors))
-    log_scale = np.zeros(n_patterns)
-    who, staged, framed = patterns[5], patterns[6], patterns[7]
-    products(patterns[0], patterns[1], table, who, firm, log_scale)
-    products(patterns[2], patterns[3], table, np.where(staged == 0, who, framed), forged, log_scale)
-    honest, false = pattern_probability(firm, forged, share, target, patterns[4], who, staged, framed)
-    return rates, said, weight, share, target, table, firm, forged, honest, false, log_scale
+    table = np.empty((factors.kind.size, sizes[0]))
+    factor_table(factors, said[0], said[2], said[3], table)
+    part = np.empty((parts.settled.size, sizes[0]))
+    log_scale = np.zeros(parts.settled.size)
+    products(parts, table, part, log_scale)
+    honest, false = sight_probability(part, share, target, sights)
+    return rates, said, weight, share, target, part, log_scale, honest, false
 
 
 @njit(**OPTIONS)
-def log_density(
+def cell_weights(rates: Any, accuracy: Array, weight: Array, factors: FactorArrays, groups: GroupArrays) -> Array:
+    """Weight of each actor in each cell, the evidence apart (cell, actor)."""
+    rate, presence = rates[0], rates[1]
+    cells = np.empty((groups.kind.size, presence.shape[1]))
+    for q in range(groups.kind.size):
+        c, r, t, s = groups.kind[q], groups.region[q], groups.period[q], groups.contest[q]
+        if s < 0:
+            for k in range(cells.shape[1]):
+                cells[q, k] = rate[c, t, k] * presence[r, k]
+        else:
+            among = slice(factors.set_start[s], factors.set_start[s + 1])
+            accurate = accuracy[factors.set_channel[s]]
+            cell_weight(rate[c, t], presence[r], accurate, factors.set_member[among], weight[among], cells[q])
+    return cells
+
+
+@njit(**OPTIONS)
+def mix(
+    groups: GroupArrays,
+    cells: Array,
+    part: Array,
+    sight: Array,
+    mixed: Array,
+    grad_cell: Array,
+    grad_log_part: Array,
+    grad_sight: Array,
+) -> None:
+    """Sum the perpetrators out of each group's probability, and add the gradients of its logarithm.
+
+    The only loop over groups: for each pattern the product of its part and its sight, then each group's mixture.
+    """
+    n_actors = cells.shape[1]
+    either = np.empty(n_actors)
+    grad = np.empty(n_actors)
+    for p in range(groups.firm.size):
+        e, v = groups.firm[p], groups.sight[p]
+        for k in range(n_actors):
+            either[k] = part[e, k] * sight[v, k]
+            grad[k] = 0.0
+        for g in range(groups.start[p], groups.start[p + 1]):
+            q = groups.cell[g]
+            total = 0.0
+            for k in range(n_actors):
+                total += cells[q, k] * either[k]
+            mixed[g] = total
+            per = groups.n[g] / total
+            for k in range(n_actors):
+                grad[k] += per * cells[q, k]
+                grad_cell[q, k] += per * either[k]
+        for k in range(n_actors):
+            grad_log_part[e, k] += grad[k] * either[k]
+            grad_sight[v, k] += grad[k] * part[e, k]
+
+
+@njit(**OPTIONS)
+def density(
     vector: Array,
     offset: Index,
     sizes: Index,
@@ -74,82 +135,58 @@ def log_density(
     beta: Array,
     days: Array,
     chance: float,
-    factors: Any,
-    patterns: Any,
-    groups: Any,
-) -> tuple[float, Array]:
-    """Return the log posterior density up to a constant, and its gradient."""
+    factors: FactorArrays,
+    parts: PartArrays,
+    sights: SightArrays,
+    groups: GroupArrays,
+) -> tuple[float, Array, Array]:
+    """Return the log density without the groups' mixtures, the gradient of all, and the mixtures (group)."""
     grad = np.zeros(vector.size)
     total: float = log_prior(vector, offset, prior, beta, chance, grad)
-    rates, said, weight, share, target, table, firm, forged, honest, false, log_scale = forward(
-        vector, offset, sizes, prior, days, chance, factors, patterns
+    rates, said, weight, share, target, part, log_scale, honest, false = forward(
+        vector, offset, sizes, prior, days, chance, factors, parts, sights
     )
-    rate, presence = rates[0], rates[1]
-    n_patterns, n_actors = firm.shape
-
-    grad_rate = -rate
-    for value in rate.ravel():
+    n_actors = part.shape[1]
+    grad_rate = -rates[0]
+    for value in rates[0].ravel():
         total -= value
-    grad_presence = np.zeros(presence.shape)
+
+    cells = cell_weights(rates, said[2], weight, factors, groups)
+    grad_cell = np.zeros(cells.shape)
+    grad_log_part = np.zeros(part.shape)
+    grad_sight = np.zeros(honest.shape)
+    mixed = np.empty(groups.n.size)
+    mix(groups, cells, part, honest + false, mixed, grad_cell, grad_log_part, grad_sight)
+    for e in range(log_scale.size):
+        total += parts.n[e] * log_scale[e]
+
+    grad_presence = np.zeros(rates[1].shape)
     grad_weight = np.zeros(weight.size)
     grad_accuracy = np.zeros(said[2].size)
-    kind, region, period, contest, cell_of, pattern_of, count = groups
-    set_channel, set_start, set_member = factors[3], factors[4], factors[5]
-    cells = np.empty((kind.size, n_actors))
-    for q in range(kind.size):
-        c, r, t = kind[q], region[q], period[q]
-        if contest[q] < 0:
-            for k in range(n_actors):
-                cells[q, k] = rate[c, t, k] * presence[r, k]
-        else:
-            first, last = set_start[contest[q]], set_start[contest[q] + 1]
-            accurate = said[2][set_channel[contest[q]]]
-            cell_weight(rate[c, t], presence[r], accurate, set_member[first:last], weight[first:last], cells[q])
-
-    either = honest + false
-    grad_pattern = np.zeros((n_patterns, n_actors))
-    grad_cell = np.zeros(cells.shape)
-    for g in range(count.size):
-        q, p, n = cell_of[g], pattern_of[g], count[g]
-        mixed = 0.0
+    for q in range(groups.kind.size):
+        c, r, t, s = groups.kind[q], groups.region[q], groups.period[q], groups.contest[q]
         for k in range(n_actors):
-            mixed += cells[q, k] * either[p, k]
-        total += n * (np.log(mixed) + log_scale[p])
-        scale = n / mixed
-        for k in range(n_actors):
-            grad_pattern[p, k] += scale * cells[q, k]
-            grad_cell[q, k] += scale * either[p, k]
-
-    part = np.empty(n_actors)
-    for q in range(kind.size):
-        c, r, t = kind[q], region[q], period[q]
-        for k in range(n_actors):
-            part[k] = grad_cell[q, k] * cells[q, k]
-        if contest[q] >= 0:
-            first, last, channel = set_start[contest[q]], set_start[contest[q] + 1], set_channel[contest[q]]
-            grad_accuracy[channel] += contest_gradient(
-                said[2][channel], set_member[first:last], cells[q], part, grad_weight[first:last]
+            grad_cell[q, k] *= cells[q, k]
+        if s >= 0:
+            among, h = slice(factors.set_start[s], factors.set_start[s + 1]), factors.set_channel[s]
+            grad_accuracy[h] += contest_gradient(
+                said[2][h], factors.set_member[among], cells[q], grad_cell[q], grad_weight[among]
             )
         for k in range(n_actors):
-            grad_rate[c, t, k] += part[k]
-            grad_presence[r, k] += part[k]
+            grad_rate[c, t, k] += grad_cell[q, k]
+            grad_presence[r, k] += grad_cell[q, k]
 
-    grad_factor = np.zeros(table.shape)
     grad_share = np.zeros(share.shape)
     grad_target = np.zeros(target.shape)
-    patterns_gradient(
-        patterns, firm, forged, share, target, honest, false, grad_pattern, grad_factor, grad_share, grad_target
-    )
-    compounds_gradient(patterns[9], patterns[10], factors[0].size, grad_factor)
+    sight_gradient(part, share, target, sights, honest, false, grad_sight, grad_log_part, grad_share, grad_target)
+    grad_factor = np.zeros((factors.kind.size, n_actors))
+    products_gradient(parts, grad_log_part, grad_factor)
     violence_gradient(vector, offset, sizes, prior, rates, grad_rate, grad_presence, grad)
-    evidence_gradient(
-        vector, offset, prior, chance, factors[0], factors[1], factors[2], factors[4], factors[5],
-        said, grad_factor, grad_accuracy, grad,
-    )  # fmt: skip
-    engagement_gradient(offset, sizes, prior, factors[5], grad_weight, grad)
+    evidence_gradient(vector, offset, prior, chance, factors, said, grad_factor, grad_accuracy, grad)
+    engagement_gradient(offset, sizes, prior, factors.set_member, grad_weight, grad)
     if offset[lay.STAGING + 1] > offset[lay.STAGING]:
         staging_gradient(offset, sizes, prior, share, target, grad_share, grad_target, grad)
-    return total, grad
+    return total, grad, mixed
 
 
 @dataclass(frozen=True)
@@ -162,7 +199,7 @@ class Kernel:
         Where each parameter lives.
     arguments
         What the compiled functions take after the vector: offset, sizes, prior constants, Beta parameters, days,
-        chance, factors, patterns, groups.
+        chance, factors, parts, sights, groups.
     """
 
     layout: Layout
@@ -170,20 +207,21 @@ class Kernel:
 
     def log_density(self, vector: Array) -> tuple[float, Array]:
         """Return log density up to a constant and gradient at ``vector`` (``layout.size``)."""
-        value: tuple[float, Array] = log_density(vector, *self.arguments)
-        return value
+        total, grad, mixed = density(vector, *self.arguments)
+        # NumPy takes logarithms several at a time, and releases the interpreter lock while it does.
+        return total + float(self.arguments[-1].n @ np.log(mixed)), grad
 
     def forward_arguments(self) -> tuple[Any, ...]:
         """Return what ``forward`` takes after the vector."""
-        offset, sizes, prior, _, days, chance, factors, patterns, _ = self.arguments
-        return offset, sizes, prior, days, chance, factors, patterns
+        offset, sizes, prior, _, days, chance, factors, parts, sights, _ = self.arguments
+        return offset, sizes, prior, days, chance, factors, parts, sights
 
 
 def build_kernel(design: Design, priors: Priors) -> Kernel:
     """Bind the compiled density to a design."""
     layout = build_layout(design)
-    factors = design.factors
     beta = np.concatenate([design.accuracy, design.staging if design.stages else np.empty((0, 2))])
+    parts, sights, firm, sight = arrange_patterns(design)
     arguments = (
         layout.offset,
         layout.sizes,
@@ -191,15 +229,9 @@ def build_kernel(design: Design, priors: Priors) -> Kernel:
         beta,
         design.days,
         1.0 / max(len(design.organizations), 2),
-        (
-            factors.kind,
-            factors.channel,
-            factors.argument,
-            factors.set_channel,
-            factors.set_start,
-            factors.set_member,
-        ),
-        arrange_patterns(design),
-        arrange_groups(design),
+        FactorArrays(*(getattr(design.factors, name) for name in FactorArrays._fields)),
+        parts,
+        sights,
+        arrange_groups(design, firm, sight),
     )
     return Kernel(layout, arguments)

@@ -1,199 +1,161 @@
-"""Probability of each evidence pattern by actor, honest and staged; with gradients (METHOD section 4)."""
+"""Probability of the evidence by actor, honest and staged; with gradients (METHOD section 4).
+
+A pattern of evidence is a part that cannot be forged, and a *sight*: a forgeable part, the period it was seen in and
+what was settled of it. Few parts and sights make up many patterns, so that false flags are summed out on the sights,
+and a pattern costs one product.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
-from violencescore.design import SILENT, SPEAKS, UNKNOWN, Design
-from violencescore.model.types import Array, Index
+from violencescore.design import Design
+from violencescore.grouping import multiset_keys, unique_rows
+from violencescore.model.types import Array, Index, PartArrays, SightArrays
 from violencescore.model.zerosum import OPTIONS
 
-BLAS_ROWS = 256
-"""Rows of a matrix product at a time."""
-
 RESCALE_EVERY = 12
-"""Factors multiplied before a pattern's probabilities are brought back to about one: no underflow."""
+"""Factors multiplied before a part's probabilities are brought back to about one: no underflow."""
 
 HUGE = 1e200
 """Bound of the products of actors that an adjudication rules out."""
 
 
 @njit(**OPTIONS)
-def products(start: Index, member: Index, table: Array, settled: Index, out: Array, log_scale: Array) -> None:
-    """Products of factors by pattern and actor; what was divided out of a pattern is added to ``log_scale``.
+def products(parts: PartArrays, table: Array, out: Array, log_scale: Array) -> None:
+    """Products of factors by part and actor; what was divided out of a part is added to ``log_scale``.
 
-    It is the greatest product of the pattern, or that of the actor which ``settled`` says is the only one that counts:
-    however much evidence speaks against it, it must not vanish.
+    It is the greatest product of the part, or that of the only actor that counts: however much evidence speaks against
+    it, it must not vanish.
     """
     n_actors = table.shape[1]
-    for p in range(out.shape[0]):
+    for e in range(out.shape[0]):
         for k in range(n_actors):
-            out[p, k] = 1.0
-        for i in range(start[p], start[p + 1]):
-            f = member[i]
+            out[e, k] = 1.0
+        for i in range(parts.start[e], parts.start[e + 1]):
+            f = parts.member[i]
             for k in range(n_actors):
-                out[p, k] *= table[f, k]
-            if (i - start[p]) % RESCALE_EVERY == RESCALE_EVERY - 1:
-                top = out[p, settled[p]] if settled[p] >= 0 else out[p].max()
+                out[e, k] *= table[f, k]
+            if (i - parts.start[e]) % RESCALE_EVERY == RESCALE_EVERY - 1:
+                top = out[e, parts.settled[e]] if parts.settled[e] >= 0 else out[e].max()
                 if top > 0.0:
-                    log_scale[p] += np.log(top)
+                    log_scale[e] += np.log(top)
                     for k in range(n_actors):
                         # Bounded, since zero times infinity is not zero; what is above does not count.
-                        out[p, k] = min(out[p, k] / top, HUGE)
+                        out[e, k] = min(out[e, k] / top, HUGE)
 
 
 @njit(**OPTIONS)
-def compounds(start: Index, member: Index, n_factors: int, table: Array) -> None:
-    """Fill the rows of the table after its factors with products of factors that many patterns share."""
-    for i in range(start.size - 1):
-        row = n_factors + i
-        table[row] = 1.0
-        for f in member[start[i] : start[i + 1]]:
-            for k in range(table.shape[1]):
-                table[row, k] *= table[f, k]
-
-
-@njit(**OPTIONS)
-def compounds_gradient(start: Index, member: Index, n_factors: int, grad_log_factor: Array) -> None:
-    """Carry the gradient of the log compounds back to their factors."""
-    for i in range(start.size - 1):
-        for f in member[start[i] : start[i + 1]]:
+def products_gradient(parts: PartArrays, grad_log_part: Array, grad_log_factor: Array) -> None:
+    """Carry the gradient of the log parts back to their factors."""
+    for e in range(grad_log_part.shape[0]):
+        for i in range(parts.start[e], parts.start[e + 1]):
+            f = parts.member[i]
             for k in range(grad_log_factor.shape[1]):
-                grad_log_factor[f, k] += grad_log_factor[n_factors + i, k]
+                grad_log_factor[f, k] += grad_log_part[e, k]
 
 
 @njit(**OPTIONS)
-def multiply(left: Array, right: Array) -> Array:
-    """Matrix product, in blocks small enough that the BLAS library does not start threads beside the chains."""
-    out = np.empty((left.shape[0], right.shape[1]))
-    for start in range(0, left.shape[0], BLAS_ROWS):
-        end = min(start + BLAS_ROWS, left.shape[0])
-        np.dot(left[start:end], right, out[start:end])
-    return out
-
-
-@njit(**OPTIONS)
-def multiply_over(left: Array, right: Array) -> Array:
-    """Product of the transpose of ``left`` with ``right``, summed over their rows, in blocks as ``multiply``."""
-    out = np.zeros((left.shape[1], right.shape[1]))
-    for start in range(0, left.shape[0], BLAS_ROWS):
-        end = min(start + BLAS_ROWS, left.shape[0])
-        out += np.dot(left[start:end].T, right[start:end])
-    return out
-
-
-@njit(**OPTIONS)
-def pattern_probability(
-    firm: Array, forged: Array, share: Array, target: Array, period: Index, who: Index, staged: Index, framed: Index
-) -> tuple[Array, Array]:
-    """Probability of each pattern by actor, honest and staged parts apart (each pattern, actor).
+def sight_probability(part: Array, share: Array, target: Array, sights: SightArrays) -> tuple[Array, Array]:
+    """Probability of each sight by actor, honest and staged (each sight, actor).
 
     An honest incident has the forgeable evidence of the actor itself, a staged one that of the actor it frames.
     An adjudication leaves only what it settled.
     """
-    n_patterns, n_actors = firm.shape
-    honest = np.zeros((n_patterns, n_actors))
-    false = np.zeros((n_patterns, n_actors))
+    n_actors = part.shape[1]
+    honest = np.zeros((sights.part.size, n_actors))
+    false = np.zeros((sights.part.size, n_actors))
     stages = share.max() > 0.0
-    mixed = multiply(forged, np.ascontiguousarray(target.T)) if stages else false
-    for p in range(n_patterns):
-        t = period[p]
+    by_framed = np.ascontiguousarray(target.T)
+    seen = np.empty(n_actors)
+    for v in range(sights.part.size):
+        f, t, who, framed = sights.part[v], sights.period[v], sights.perpetrator[v], sights.framed[v]
+        seen[:] = 0.0
+        if stages and sights.staged[v] != 0:
+            for m in range(n_actors):
+                if framed < 0 or framed == m:
+                    for k in range(n_actors):
+                        seen[k] += by_framed[m, k] * part[f, m]
         for k in range(n_actors):
-            if who[p] >= 0 and who[p] != k:
-                continue
-            if staged[p] != 1:
-                honest[p, k] = firm[p, k] * (1.0 - share[t, k]) * forged[p, k]
-            if stages and staged[p] != 0:
-                seen = mixed[p, k]
-                if framed[p] >= 0:
-                    seen = target[k, framed[p]] * forged[p, framed[p]]
-                false[p, k] = firm[p, k] * share[t, k] * seen
+            if who < 0 or who == k:
+                false[v, k] = share[t, k] * seen[k]
+                if sights.staged[v] != 1:
+                    honest[v, k] = (1.0 - share[t, k]) * part[f, k]
     return honest, false
 
 
 @njit(**OPTIONS)
-def patterns_gradient(
-    patterns: Any,
-    firm: Array,
-    forged: Array,
+def sight_gradient(
+    part: Array,
     share: Array,
     target: Array,
+    sights: SightArrays,
     honest: Array,
     false: Array,
-    grad_pattern: Array,
-    grad_factor: Array,
+    grad_sight: Array,
+    grad_log_part: Array,
     grad_share: Array,
     grad_target: Array,
 ) -> None:
-    """Carry the gradient of the pattern probabilities back to log factors, staged shares and targets."""
-    n_patterns, n_actors = firm.shape
-    of_firm = np.empty(n_actors)
+    """Carry the gradient of the sights (honest and staged together) back to log parts, staged shares and targets."""
+    n_actors = part.shape[1]
     n_honest, n_false = np.zeros(share.shape), np.zeros(share.shape)
-    stages = share.max() > 0.0
-    of_forged = np.zeros((n_patterns, n_actors))
-    by_staged = np.zeros((n_patterns, n_actors))
-    firm_start, firm_member, forged_start, forged_member, period, _, _, framed, _, _, _ = patterns
-    for p in range(n_patterns):
-        t = period[p]
+    grad_part = np.empty(n_actors)
+    for v in range(sights.part.size):
+        f, t, framed = sights.part[v], sights.period[v], sights.framed[v]
+        grad_part[:] = 0.0
         for k in range(n_actors):
-            g = grad_pattern[p, k]
-            of_firm[k] = g * (honest[p, k] + false[p, k])
-            of_forged[p, k] += g * honest[p, k]
-            n_honest[t, k] += g * honest[p, k]
-            if stages and false[p, k] > 0.0:
-                n_false[t, k] += g * false[p, k]
-                scale = g * firm[p, k] * share[t, k]
-                m = framed[p]
-                if m >= 0:
-                    grad_target[k, m] += scale * forged[p, m]
-                    of_forged[p, m] += scale * target[k, m] * forged[p, m]
+            g = grad_sight[v, k]
+            grad_log_part[f, k] += g * honest[v, k]
+            n_honest[t, k] += g * honest[v, k]
+            if false[v, k] > 0.0:
+                n_false[t, k] += g * false[v, k]
+                scale = g * share[t, k]
+                if framed >= 0:
+                    grad_target[k, framed] += scale * part[f, framed]
+                    grad_part[framed] += scale * target[k, framed]
                 else:
-                    by_staged[p, k] = scale
-        for i in range(firm_start[p], firm_start[p + 1]):
-            f = firm_member[i]
-            for k in range(n_actors):
-                grad_factor[f, k] += of_firm[k]
-    if stages:
-        grad_target += multiply_over(by_staged, forged)
-        seen = multiply(by_staged, target)
-        for p in range(n_patterns):
-            for k in range(n_actors):
-                of_forged[p, k] += forged[p, k] * seen[p, k]
-    for p in range(n_patterns):
-        for i in range(forged_start[p], forged_start[p + 1]):
-            f = forged_member[i]
-            for k in range(n_actors):
-                grad_factor[f, k] += of_forged[p, k]
+                    for m in range(n_actors):
+                        grad_target[k, m] += scale * part[f, m]
+                        grad_part[m] += scale * target[k, m]
+        for m in range(n_actors):
+            grad_log_part[f, m] += grad_part[m] * part[f, m]
     for t in range(share.shape[0]):
         for k in range(n_actors):
             if share[t, k] > 0.0:
                 grad_share[t, k] += n_false[t, k] / share[t, k] - n_honest[t, k] / (1.0 - share[t, k])
 
 
-def arrange_patterns(design: Design) -> tuple[Index, ...]:
-    """Patterns with compounds: which channels speak and which are silent is one factor, since few such sets occur."""
-    patterns, factors = design.patterns, design.factors
-    n_factors, n_channels = len(factors.kind), len(design.channels)
-    state = np.isin(factors.kind, (SILENT, SPEAKS))
-    members: list[Index] = []
-    lengths: list[Index] = []
-    columns: list[Index] = []
-    for start, member in ((patterns.firm_start, patterns.firm), (patterns.forged_start, patterns.forged)):
-        owner = np.repeat(np.arange(len(start) - 1), np.diff(start))
-        is_state = state[member]
-        states = np.full((len(start) - 1, n_channels), UNKNOWN)
-        states[owner[is_state], factors.channel[member[is_state]]] = member[is_state]
-        distinct, compound = np.unique(states, axis=0, return_inverse=True)
-        all_owners = np.concatenate([np.arange(len(start) - 1), owner[~is_state]])
-        entries = np.concatenate([n_factors + sum(len(part) for part in lengths) + compound, member[~is_state]])
-        order = np.argsort(all_owners, kind="stable")
-        columns += [np.concatenate([[0], np.cumsum(np.bincount(all_owners, minlength=len(start) - 1))]), entries[order]]
-        members.append(distinct[distinct != UNKNOWN])
-        lengths.append((distinct != UNKNOWN).sum(axis=1))
-    compound_start = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
-    columns += [patterns.period, patterns.perpetrator, patterns.staged, patterns.framed, patterns.contest]
-    columns += [compound_start, np.concatenate(members)]
-    return tuple(np.ascontiguousarray(column, dtype=np.int64) for column in columns)
+def arrange_patterns(design: Design) -> tuple[PartArrays, SightArrays, Index, Index]:
+    """Return the distinct parts and sights, and which part that cannot be forged and which sight each pattern has."""
+    patterns = design.patterns
+    who = patterns.perpetrator
+    # Where all agree that the incident was staged as another's work, it is that other whose evidence counts.
+    seen = np.where(patterns.staged == 0, who, patterns.framed)
+    starts: list[Index] = [np.zeros(1, dtype=np.int64)]
+    members: list[Index] = [np.empty(0, dtype=np.int64)]
+    settled: list[Index] = []
+    codes: list[npt.NDArray[np.int64]] = []
+    for start, member, counts in (
+        (patterns.firm_start, patterns.firm, who),
+        (patterns.forged_start, patterns.forged, seen),
+    ):
+        length = np.diff(start)
+        keys = multiset_keys(np.repeat(np.arange(len(length)), length), member, len(length))
+        code, _ = unique_rows(*keys, counts)
+        _, example = np.unique(code, return_index=True)
+        codes.append(code + (len(settled[0]) if settled else 0))
+        settled.append(counts[example])
+        members += [member[start[p] : start[p + 1]] for p in example]
+        starts.append(starts[-1][-1] + np.cumsum(length[example]))
+    n = np.bincount(design.groups.pattern, weights=design.groups.n, minlength=len(who)).astype(np.int64)
+    of_part = np.bincount(np.concatenate(codes), weights=np.tile(n, 2)).astype(np.int64)
+    sight, rows = unique_rows(codes[1], patterns.period, who, patterns.staged, patterns.framed)
+    parts = PartArrays(*(_ints(np.concatenate(arrays)) for arrays in (starts, members, settled, [of_part])))
+    return parts, SightArrays(*(_ints(column) for column in rows.T)), _ints(codes[0]), _ints(sight)
+
+
+def _ints(values: Index) -> Index:
+    return np.ascontiguousarray(values, dtype=np.int64)

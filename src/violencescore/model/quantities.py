@@ -74,7 +74,7 @@ def quantities(kernel: Kernel, design: Design, vectors: npt.NDArray[np.float64])
     n_chains, n_draws, _ = vectors.shape
     shapes = _shapes(kernel.layout)
     out = {name: np.zeros((n_chains * n_draws, *size)) for name, (_, size) in shapes.items()}
-    offset, sizes, prior, days, chance, _, _ = kernel.forward_arguments()
+    offset, sizes, prior, days, chance, *_ = kernel.forward_arguments()
     unpack(vectors.reshape(n_chains * n_draws, -1), offset, sizes, prior, days, chance, tuple(out.values()))
     kept = {name: out[name] for name in shapes if design.stages or name not in ("false_flag", "target")}
     coords: Mapping[str, Any] = {
