@@ -14,9 +14,9 @@ from design_cases import METHODOLOGY, build_case, read_case, simulated
 from violencescore.assessment import Assessment
 from violencescore.design import Design
 from violencescore.model import layout as lay
+from violencescore.model.effects import log_prior
 from violencescore.model.kernel import Kernel
 from violencescore.model.quantities import initial_vector, quantities
-from violencescore.model.violence import log_prior
 from violencescore.model.zerosum import zero_sum, zero_sum_both, zero_sum_both_gradient, zero_sum_gradient
 from violencescore.names import OTHER
 
@@ -91,8 +91,10 @@ def random_vector(kernel: Kernel, seed: int, scale: float = 0.7) -> np.ndarray:
 
 def log_likelihood(kernel: Kernel, vector: np.ndarray) -> float:
     """The density without its prior."""
-    offset, _, prior, beta, _, chance, *_ = kernel.arguments
-    return kernel.log_density(vector)[0] - log_prior(vector, offset, prior, beta, chance, np.zeros(len(vector)))
+    offset, _, prior, beta, _, chance, centred, *_ = kernel.arguments
+    return kernel.log_density(vector)[0] - log_prior(
+        vector, offset, prior, beta, chance, centred, np.zeros(len(vector))
+    )
 
 
 # Zero-sum effects

@@ -105,7 +105,7 @@ def allot(n: int, weight: Array, out: Index) -> None:
 @njit(**OPTIONS)
 def attribute(
     seed: int,
-    vectors: Array,
+    units: Array,
     arguments: Any,
     groups: GroupArrays,
     kind: Index,
@@ -128,12 +128,12 @@ def attribute(
     n_categories = severity.shape[1]
     weight = np.empty((groups.n.size, n_actors))
     shares = np.empty(n_actors, dtype=np.int64)
-    for d in range(vectors.shape[0]):
+    for d in range(units.shape[0]):
         rates, said, engaged, _, _, part, _, honest, false = forward(
-            vectors[d], offset, sizes, prior, days, chance, factors, parts, sights
+            units[d], offset, sizes, prior, days, chance, factors, parts, sights
         )
         rate = rates[0]
-        cells = cell_weights(rates, said[2], engaged, factors, groups)
+        cells = cell_weights(rates, said[1], engaged, factors, groups)
         for p in range(groups.firm.size):
             e, v = groups.firm[p], groups.sight[p]
             for g in range(groups.start[p], groups.start[p + 1]):
@@ -223,6 +223,7 @@ def attribute_draws(
     seed
         Seed of the allotment; the same seed and draws give the same harms.
     """
+    units = kernel.natural(vectors)
     n_chains, n_draws, _ = vectors.shape
     n_actors, n_groups = len(design.actors), len(design.groups.n)
     realized = np.zeros((n_chains, n_draws, len(design.periods), n_actors, len(design.categories)))
@@ -251,7 +252,7 @@ def attribute_draws(
         i, (chain, first) = task
         part = (chain, slice(first, first + _CHUNK))
         sums = np.zeros((n_groups, n_actors)), np.zeros(n_groups)
-        attribute(int(seeds[i]), vectors[part], *fixed, realized[part], expected[part], *sums)
+        attribute(int(seeds[i]), units[part], *fixed, realized[part], expected[part], *sums)
         return sums
 
     responsibility, staged = np.zeros((n_groups, n_actors)), np.zeros(n_groups)
@@ -263,3 +264,15 @@ def attribute_draws(
             progress("scores", done, len(chunks))
     n = n_chains * n_draws
     return Attribution(realized, expected, responsibility / n, staged / n)
+
+
+def extend_attribution(attribution: Attribution, more: Attribution) -> Attribution:
+    """Append the attribution of further draws of the same chains."""
+    n, n_more = attribution.realized.shape[1], more.realized.shape[1]
+    share = n / (n + n_more)
+    return Attribution(
+        realized=np.concatenate([attribution.realized, more.realized], axis=1),
+        expected=np.concatenate([attribution.expected, more.expected], axis=1),
+        responsibility=share * attribution.responsibility + (1 - share) * more.responsibility,
+        staged=share * attribution.staged + (1 - share) * more.staged,
+    )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from violencescore.assessment import Assessment
-from violencescore.attribution import Attribution, attribute_draws
+from violencescore.attribution import Attribution, attribute_draws, extend_attribution
 from violencescore.decision import Decision, needs_more_draws
 from violencescore.design import Design, build_design
 from violencescore.diagnostics import Diagnostics, diagnose
@@ -25,9 +26,8 @@ from violencescore.sampling import (
     Draws,
     Progress,
     compile_kernel,
-    extend_draws,
     no_progress,
-    sample_posterior,
+    sample_batches,
 )
 from violencescore.scores import NO_PANEL, no_estimates, panel_weight_array, pool_weights, score_draws
 from violencescore.verdict import decide_posterior
@@ -115,29 +115,51 @@ def fit_assessment(
     prior_vectors = sample_prior(kernel, design, methodology.priors, N_PRIOR_DRAWS, np.random.default_rng(prior_seed))
     prior = quantities(kernel, design, prior_vectors)
 
-    sampled: Draws | None = None
-    for extension in range(sampling.max_extensions + 1):
-        start = time.perf_counter()
-        more = sample_posterior(kernel, design, sampling, sample_seed + extension, progress)
-        if more.divergent.sum() > sampling.max_divergences and extension < sampling.max_extensions:
-            # Steps were too long somewhere: these draws are dropped, and drawn again with shorter ones.
-            sampling = sampling.model_copy(update={"target_accept": 1.0 - (1.0 - sampling.target_accept) / 3.0})
-            seconds["sample"] += time.perf_counter() - start
-            continue
-        sampled = more if sampled is None else extend_draws(sampled, more)
-        seconds["sample"] += time.perf_counter() - start
-        start = time.perf_counter()
-        attribution = attribute_draws(kernel, design, sampled.vectors, score_seed, progress)
-        posterior = build_posterior(
-            assessment, design, kernel, sampled, attribution, np.random.default_rng(revenue_seed)
-        )
-        scores = score_draws(posterior, methodology)
-        diagnostics = diagnose(sampled, scores, posterior["posterior"].to_dataset(), prior, sampling)
-        decision = decide_posterior(posterior, methodology, diagnostics.to_json_dict({}))
-        seconds["scores"] += time.perf_counter() - start
-        if not _is_extended(diagnostics, decision, sampling):
-            break
+    so_far: Attribution | None = None
+    watch = time.perf_counter()
+    with closing(_sample_safely(kernel, design, sampling, sample_seed, progress)) as batches:
+        for batch, draws_so_far in enumerate(batches):
+            seconds["sample"] += time.perf_counter() - watch
+            watch = time.perf_counter()
+            attribution = _attribute(kernel, design, draws_so_far, so_far, score_seed + batch, progress)
+            posterior = build_posterior(
+                assessment, design, kernel, draws_so_far, attribution, np.random.default_rng(revenue_seed)
+            )
+            scores = score_draws(posterior, methodology)
+            diagnostics = diagnose(draws_so_far, scores, posterior["posterior"].to_dataset(), prior, sampling)
+            decision = decide_posterior(posterior, methodology, diagnostics.to_json_dict({}))
+            seconds["scores"] += time.perf_counter() - watch
+            so_far, watch = attribution, time.perf_counter()
+            if not _is_extended(diagnostics, decision, sampling):
+                break
     return Fit(assessment, design, posterior, attribution, diagnostics, decision, sampling.seed, seconds)
+
+
+def _sample_safely(
+    kernel: Kernel, design: Design, sampling: Sampling, seed: int, progress: Progress
+) -> Generator[Draws]:
+    """Draws so far; all of them anew, with shorter steps, once some diverge."""
+    for attempt in range(sampling.max_extensions + 1):
+        last = attempt == sampling.max_extensions
+        with closing(sample_batches(kernel, design, sampling, seed + attempt, progress)) as batches:
+            for draws in batches:
+                if draws.divergent.sum() > sampling.max_divergences and not last:
+                    break
+                yield draws
+            else:
+                return
+        # Steps were too long somewhere.
+        sampling = sampling.model_copy(update={"target_accept": 1.0 - (1.0 - sampling.target_accept) / 3.0})
+
+
+def _attribute(
+    kernel: Kernel, design: Design, draws: Draws, so_far: Attribution | None, seed: int, progress: Progress
+) -> Attribution:
+    """Attribute the draws that have come since; all of them if they are no continuation."""
+    known = so_far.realized.shape[1] if so_far is not None else 0
+    if so_far is None or draws.vectors.shape[1] <= known:
+        return attribute_draws(kernel, design, draws.vectors, seed, progress)
+    return extend_attribution(so_far, attribute_draws(kernel, design, draws.vectors[:, known:], seed, progress))
 
 
 def require_scorable(assessment: Assessment) -> None:

@@ -201,15 +201,15 @@ class Priors(_Part):
 class Sampling(_Part):
     """How the posterior is drawn, and when the draws are good enough to be used."""
 
-    draws: Count = 1000
+    draws: Count = 500
     tune: Count = 500
     chains: Annotated[int, Field(strict=True, ge=1, le=1000)] = 4
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 20111222
-    target_accept: Share = 0.85
+    target_accept: Share = 0.8
     max_rhat: Annotated[float, Field(strict=True, gt=1, allow_inf_nan=False)] = 1.01
     min_ess: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = 400
     max_divergences: Annotated[int, Field(strict=True, ge=0)] = 0
-    max_extensions: Annotated[int, Field(strict=True, ge=0, le=100)] = 2
+    max_extensions: Annotated[int, Field(strict=True, ge=0, le=100)] = 5
 
 
 class Methodology(_Part):

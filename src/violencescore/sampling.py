@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,10 @@ Progress = Callable[[str, int, int], None]
 
 JITTER = 0.5
 """Chains set out this far (uniformly, either way) from the middle of the prior: apart, so that they can disagree."""
+
+
+REPORT_SECONDS = 0.05
+"""How often the chains say how far they are."""
 
 
 def no_progress(stage: str, done: int, total: int) -> None:
@@ -55,18 +60,63 @@ def compile_kernel(kernel: Kernel, design: Design) -> float:
 def sample_posterior(
     kernel: Kernel, design: Design, sampling: Sampling, seed: int, progress: Progress = no_progress
 ) -> Draws:
-    """Draw from the posterior with nutpie's NUTS.
+    """Draw ``sampling.draws`` from each chain; parameters as for ``sample_batches``."""
+    return next(sample_batches(kernel, design, sampling.model_copy(update={"max_extensions": 0}), seed, progress))
+
+
+def sample_batches(
+    kernel: Kernel, design: Design, sampling: Sampling, seed: int, progress: Progress = no_progress
+) -> Generator[Draws]:
+    """Draw from the posterior with nutpie's NUTS, in batches that continue the same chains.
 
     The compiled density releases the interpreter lock, so that chains run in parallel as native code would, without a
-    compilation per process.
+    compilation per process. Between batches the chains pause: nothing is adapted twice.
 
     Parameters
     ----------
     sampling
-        Draws and tuning draws per chain, chains, target acceptance.
+        Draws per chain in a batch, tuning draws, chains, target acceptance, and how many batches there may be beyond
+        the first.
     seed
         The same seed gives the same draws on the same machine and versions; never promised across machines.
+
+    Yields
+    ------
+    Draws
+        All draws so far, ``sampling.draws`` more of each chain every time. Close the iterator to stop the chains.
     """
+    reached = threading.Condition()
+    state = {"done": 0, "slowest": 0}
+
+    def report(chains: Any) -> None:
+        with reached:
+            state["done"] = sum(chain.finished_draws for chain in chains)
+            state["slowest"] = min(chain.finished_draws for chain in chains)
+            reached.notify()
+
+    sampler = _start(kernel, design, sampling, seed, report)
+    try:
+        for batch in range(1, sampling.max_extensions + 2):
+            wanted = sampling.tune + batch * sampling.draws
+            total = sampling.chains * wanted
+            while state["slowest"] < wanted and not _is_finished(sampler):
+                with reached:
+                    reached.wait(REPORT_SECONDS)
+                progress("sampling", min(state["done"], total - 1), total)
+            last = batch == sampling.max_extensions + 1 or _is_finished(sampler)
+            if not last:
+                sampler.pause()
+            yield _draws(sampler.wait() if last else sampler.inspect(), batch * sampling.draws)
+            if last:
+                return
+            sampler.resume()
+    finally:
+        if not _is_finished(sampler):
+            sampler.abort()
+
+
+def _start(kernel: Kernel, design: Design, sampling: Sampling, seed: int, report: Callable[[Any], None]) -> Any:
+    """Start nutpie's chains in the background."""
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
 
@@ -88,43 +138,36 @@ def sample_posterior(
         ["vector"],
         make_initial_point_fn=initial_point,
     )
-    total = sampling.chains * (sampling.draws + sampling.tune)
-
-    def report(chains: Any) -> None:
-        progress("sampling", sum(chain.finished_draws for chain in chains), total)
-
-    progress("sampling", 0, total)
-    sampler = nutpie.sample(
+    return nutpie.sample(
         model,
-        draws=sampling.draws,
+        draws=sampling.draws * (sampling.max_extensions + 1),
         tune=sampling.tune,
         chains=sampling.chains,
+        # All chains go on side by side, whatever the cores: a batch ends when each has its draws.
+        cores=sampling.chains,
         seed=seed % 2**63,
         target_accept=sampling.target_accept,
         save_warmup=False,
         progress_bar=False,
         progress_callback=report,
-        progress_rate=200,
+        progress_rate=round(1000 * REPORT_SECONDS),
         blocking=False,
     )
+
+
+def _is_finished(sampler: Any) -> bool:
+    """Whether all chains are done; nutpie 0.16 answers a sampler that is not with an exception."""
     try:
-        trace = sampler.wait()
-    except KeyboardInterrupt:
-        sampler.abort()
-        raise
-    progress("sampling", total, total)
+        return bool(sampler.is_finished)
+    except TimeoutError:
+        return False
+
+
+def _draws(trace: Any, n_draws: int) -> Draws:
+    """Take the first draws of each chain."""
     statistics = trace["sample_stats"]
     return Draws(
-        vectors=np.asarray(trace["posterior"]["vector"], dtype=np.float64),
-        divergent=np.asarray(statistics["diverging"], dtype=bool),
-        steps=np.asarray(statistics["n_steps"], dtype=np.int64),
-    )
-
-
-def extend_draws(draws: Draws, more: Draws) -> Draws:
-    """Append further draws to each chain."""
-    return Draws(
-        vectors=np.concatenate([draws.vectors, more.vectors], axis=1),
-        divergent=np.concatenate([draws.divergent, more.divergent], axis=1),
-        steps=np.concatenate([draws.steps, more.steps], axis=1),
+        vectors=np.asarray(trace["posterior"]["vector"], dtype=np.float64)[:, :n_draws],
+        divergent=np.asarray(statistics["diverging"], dtype=bool)[:, :n_draws],
+        steps=np.asarray(statistics["n_steps"], dtype=np.int64)[:, :n_draws],
     )

@@ -14,7 +14,6 @@ from numba import njit
 
 from violencescore.model import layout as lay
 from violencescore.model.types import Array, FactorArrays, Index
-from violencescore.model.violence import effect_factor
 from violencescore.model.zerosum import OPTIONS, zero_sum, zero_sum_gradient
 
 SILENT, SPEAKS, NAMES = 0, 1, 2
@@ -47,10 +46,8 @@ def softmax_gradient(probability: Array, grad_log: Array, grad_logit: Array) -> 
 
 
 @njit(**OPTIONS)
-def channels(
-    vector: Array, offset: Index, sizes: Index, prior: Array, chance: float
-) -> tuple[Array, Array, Array, Array]:
-    """Return reach (channel, actor), its deviations, accuracy (channel) and notoriety (channel, actor).
+def channels(unit: Array, offset: Index, sizes: Index, prior: Array, chance: float) -> tuple[Array, Array, Array]:
+    """Return reach (channel, actor), accuracy (channel) and notoriety (channel, actor).
 
     ``reach[h, k]`` is the probability that channel ``h`` speaks when ``k`` did it; when it names a wrong one it is
     ``m`` in proportion to ``notoriety[h, m]``. Notoriety of ``other`` is zero unless some evidence names it.
@@ -58,35 +55,33 @@ def channels(
     n_actors, n_channels = sizes[0], sizes[4]
     n_org = n_actors - 1
     reach = np.empty((n_channels, n_actors))
-    deviation = np.zeros((n_channels, n_actors))
+    deviation = np.empty(n_actors)
     accuracy = np.empty(n_channels)
     notoriety = np.zeros((n_channels, n_actors))
     named = offset[lay.NOTORIETY + 1] > offset[lay.NOTORIETY]
     other_named = offset[lay.NOTORIETY_OTHER + 1] > offset[lay.NOTORIETY_OTHER]
     for h in range(n_channels):
         start = offset[lay.REACH_DEVIATION] + h * (n_actors - 1)
-        zero_sum(vector[start : start + n_actors - 1], deviation[h])
-        centred = prior[lay.P_CENTRED + len(lay.EFFECTS) + h]
-        scale = effect_factor(vector, offset[lay.REACH_SCALE] + h, prior[lay.P_REACH], prior[lay.P_SPREAD], centred)
-        location = prior[lay.P_REACH_MEAN] + prior[lay.P_REACH_LOCATION] * vector[offset[lay.REACH] + h]
+        zero_sum(unit[start : start + n_actors - 1], deviation)
+        location = prior[lay.P_REACH_MEAN] + prior[lay.P_REACH_LOCATION] * unit[offset[lay.REACH] + h]
         for k in range(n_actors):
-            reach[h, k] = logistic(location + scale * deviation[h, k])
-        accuracy[h] = chance + (1.0 - chance) * logistic(vector[offset[lay.ACCURACY] + h])
+            reach[h, k] = logistic(location + deviation[k])
+        accuracy[h] = chance + (1.0 - chance) * logistic(unit[offset[lay.ACCURACY] + h])
         if named:
             start = offset[lay.NOTORIETY] + h * (n_org - 1)
-            zero_sum(vector[start : start + n_org - 1], notoriety[h, :n_org])
+            zero_sum(unit[start : start + n_org - 1], notoriety[h, :n_org])
             for m in range(n_org):
                 notoriety[h, m] *= prior[lay.P_NOTORIETY]
         if other_named:
-            notoriety[h, n_org] = prior[lay.P_NOTORIETY] * vector[offset[lay.NOTORIETY_OTHER] + h]
+            notoriety[h, n_org] = prior[lay.P_NOTORIETY] * unit[offset[lay.NOTORIETY_OTHER] + h]
             softmax(notoriety[h])
         else:
             softmax(notoriety[h, :n_org])
-    return reach, deviation, accuracy, notoriety
+    return reach, accuracy, notoriety
 
 
 @njit(**OPTIONS)
-def engagement(vector: Array, offset: Index, sizes: Index, prior: Array, set_member: Index) -> Array:
+def engagement(unit: Array, offset: Index, sizes: Index, prior: Array, set_member: Index) -> Array:
     """Weight of each member of each set of candidates, beside its rate in the cell (set member).
 
     How much of an organization's violence happens where another is a candidate too, and with whom, is its own unknown:
@@ -99,9 +94,9 @@ def engagement(vector: Array, offset: Index, sizes: Index, prior: Array, set_mem
     n_org = sizes[0] - 1
     contested = np.zeros(n_org)
     if n_org > 1:
-        zero_sum(vector[offset[lay.CONTESTED] : offset[lay.CONTESTED + 1]], contested)
+        zero_sum(unit[offset[lay.CONTESTED] : offset[lay.CONTESTED + 1]], contested)
     for i in range(set_member.size):
-        own = prior[lay.P_ENGAGEMENT] * vector[offset[lay.ENGAGEMENT] + i]
+        own = prior[lay.P_ENGAGEMENT] * unit[offset[lay.ENGAGEMENT] + i]
         weight[i] = exp(prior[lay.P_CONTESTED] * contested[set_member[i]] + own)
     return weight
 
@@ -173,19 +168,18 @@ def factor_table(
 
 @njit(**OPTIONS)
 def evidence_gradient(
-    vector: Array,
     offset: Index,
     prior: Array,
     chance: float,
     factors: FactorArrays,
-    effects: tuple[Array, Array, Array, Array],
+    said: tuple[Array, Array, Array],
     grad_log_factor: Array,
     grad_accuracy: Array,
     grad: Array,
 ) -> None:
     """Add to ``grad`` what the gradients of the log factors, and of the accuracies where contests use them, imply."""
     kind, channel, argument = factors.kind, factors.channel, factors.argument
-    reach, deviation, accuracy, notoriety = effects
+    reach, accuracy, notoriety = said
     n_channels, n_actors = reach.shape
     n_org = n_actors - 1
     grad_reach = np.zeros((n_channels, n_actors))
@@ -220,13 +214,9 @@ def evidence_gradient(
     other_named = offset[lay.NOTORIETY_OTHER + 1] > offset[lay.NOTORIETY_OTHER]
     logit = np.empty(n_actors)
     for h in range(n_channels):
-        centred = prior[lay.P_CENTRED + len(lay.EFFECTS) + h]
-        scale = effect_factor(vector, offset[lay.REACH_SCALE] + h, prior[lay.P_REACH], prior[lay.P_SPREAD], centred)
         grad[offset[lay.REACH] + h] += prior[lay.P_REACH_LOCATION] * grad_reach[h].sum()
-        within = (1.0 - centred) * prior[lay.P_SPREAD] * scale
-        grad[offset[lay.REACH_SCALE] + h] += within * (grad_reach[h] * deviation[h]).sum()
         start = offset[lay.REACH_DEVIATION] + h * (n_actors - 1)
-        zero_sum_gradient(scale * grad_reach[h], grad[start : start + n_actors - 1])
+        zero_sum_gradient(grad_reach[h], grad[start : start + n_actors - 1])
         inside = (accuracy[h] - chance) * (1.0 - accuracy[h]) / (1.0 - chance)
         grad[offset[lay.ACCURACY] + h] += grad_accuracy[h] * inside
         logit[:] = 0.0
@@ -241,7 +231,7 @@ def evidence_gradient(
 
 
 @njit(**OPTIONS)
-def staging(vector: Array, offset: Index, sizes: Index, prior: Array) -> tuple[Array, Array]:
+def staging(unit: Array, offset: Index, sizes: Index, prior: Array) -> tuple[Array, Array]:
     """Return the staged share (period, actor) and the targets (actor, framed actor) of false flags."""
     n_actors, n_periods = sizes[0], sizes[3]
     share = np.zeros((n_periods, n_actors))
@@ -252,15 +242,15 @@ def staging(vector: Array, offset: Index, sizes: Index, prior: Array) -> tuple[A
     fresh = (1.0 - memory * memory) ** 0.5
     for t in range(n_periods):
         for k in range(n_actors):
-            own = memory * vector[offset[lay.STAGING_DEVIATION] + k]
+            own = memory * unit[offset[lay.STAGING_DEVIATION] + k]
             if n_periods == 2:
-                own += fresh * vector[offset[lay.STAGING_SHIFT] + t * n_actors + k]
-            share[t, k] = logistic(vector[offset[lay.STAGING] + t] + prior[lay.P_FALSE_FLAG] * own)
+                own += fresh * unit[offset[lay.STAGING_SHIFT] + t * n_actors + k]
+            share[t, k] = logistic(unit[offset[lay.STAGING] + t] + prior[lay.P_FALSE_FLAG] * own)
     logit = np.empty(n_actors - 1)
     for k in range(n_actors):
         start = offset[lay.TARGET] + k * (n_actors - 1)
         for i in range(n_actors - 1):
-            logit[i] = prior[lay.P_TARGET] * vector[start + i]
+            logit[i] = prior[lay.P_TARGET] * unit[start + i]
         softmax(logit)
         for i in range(n_actors - 1):
             target[k, i if i < k else i + 1] = logit[i]

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from violencescore.design import Design
 from violencescore.methodology import Priors
 from violencescore.model import layout as lay
 from violencescore.model.cells import arrange_groups, cell_weight, contest_gradient
+from violencescore.model.effects import centring, log_prior, natural, natural_gradient
 from violencescore.model.evidence import (
     channels,
     engagement,
@@ -37,13 +39,13 @@ from violencescore.model.patterns import (
     sight_probability,
 )
 from violencescore.model.types import Array, FactorArrays, GroupArrays, Index, PartArrays, SightArrays
-from violencescore.model.violence import log_prior, violence, violence_gradient
+from violencescore.model.violence import violence, violence_gradient
 from violencescore.model.zerosum import OPTIONS
 
 
 @njit(**OPTIONS)
 def forward(
-    vector: Array,
+    unit: Array,
     offset: Index,
     sizes: Index,
     prior: Array,
@@ -53,17 +55,17 @@ def forward(
     parts: PartArrays,
     sights: SightArrays,
 ) -> tuple[Any, Any, Array, Array, Array, Array, Array, Array, Array]:
-    """All that depends on the parameters and not on the counts.
+    """All that depends on the parameters, in their own unit, and not on the counts.
 
     Returns rates and evidence (see ``violence`` and ``channels``), weights of candidates, staged shares and targets,
     parts with the logarithms of what was divided out of them, and sights, honest and staged.
     """
-    rates = violence(vector, offset, sizes, prior, days)
-    said = channels(vector, offset, sizes, prior, chance)
-    weight = engagement(vector, offset, sizes, prior, factors.set_member)
-    share, target = staging(vector, offset, sizes, prior)
+    rates = violence(unit, offset, sizes, prior, days)
+    said = channels(unit, offset, sizes, prior, chance)
+    weight = engagement(unit, offset, sizes, prior, factors.set_member)
+    share, target = staging(unit, offset, sizes, prior)
     table = np.empty((factors.kind.size, sizes[0]))
-    factor_table(factors, said[0], said[2], said[3], table)
+    factor_table(factors, said[0], said[1], said[2], table)
     part = np.empty((parts.settled.size, sizes[0]))
     log_scale = np.zeros(parts.settled.size)
     products(parts, table, part, log_scale)
@@ -135,6 +137,7 @@ def density(
     beta: Array,
     days: Array,
     chance: float,
+    centred: Array,
     factors: FactorArrays,
     parts: PartArrays,
     sights: SightArrays,
@@ -142,16 +145,17 @@ def density(
 ) -> tuple[float, Array, Array]:
     """Return the log density without the groups' mixtures, the gradient of all, and the mixtures (group)."""
     grad = np.zeros(vector.size)
-    total: float = log_prior(vector, offset, prior, beta, chance, grad)
+    unit, slope = natural(vector, offset, prior, centred)
     rates, said, weight, share, target, part, log_scale, honest, false = forward(
-        vector, offset, sizes, prior, days, chance, factors, parts, sights
+        unit, offset, sizes, prior, days, chance, factors, parts, sights
     )
     n_actors = part.shape[1]
+    total: float = 0.0
     grad_rate = -rates[0]
     for value in rates[0].ravel():
         total -= value
 
-    cells = cell_weights(rates, said[2], weight, factors, groups)
+    cells = cell_weights(rates, said[1], weight, factors, groups)
     grad_cell = np.zeros(cells.shape)
     grad_log_part = np.zeros(part.shape)
     grad_sight = np.zeros(honest.shape)
@@ -162,7 +166,7 @@ def density(
 
     grad_presence = np.zeros(rates[1].shape)
     grad_weight = np.zeros(weight.size)
-    grad_accuracy = np.zeros(said[2].size)
+    grad_accuracy = np.zeros(said[1].size)
     for q in range(groups.kind.size):
         c, r, t, s = groups.kind[q], groups.region[q], groups.period[q], groups.contest[q]
         for k in range(n_actors):
@@ -170,7 +174,7 @@ def density(
         if s >= 0:
             among, h = slice(factors.set_start[s], factors.set_start[s + 1]), factors.set_channel[s]
             grad_accuracy[h] += contest_gradient(
-                said[2][h], factors.set_member[among], cells[q], grad_cell[q], grad_weight[among]
+                said[1][h], factors.set_member[among], cells[q], grad_cell[q], grad_weight[among]
             )
         for k in range(n_actors):
             grad_rate[c, t, k] += grad_cell[q, k]
@@ -181,11 +185,13 @@ def density(
     sight_gradient(part, share, target, sights, honest, false, grad_sight, grad_log_part, grad_share, grad_target)
     grad_factor = np.zeros((factors.kind.size, n_actors))
     products_gradient(parts, grad_log_part, grad_factor)
-    violence_gradient(vector, offset, sizes, prior, rates, grad_rate, grad_presence, grad)
-    evidence_gradient(vector, offset, prior, chance, factors, said, grad_factor, grad_accuracy, grad)
+    violence_gradient(offset, sizes, prior, rates[1], grad_rate, grad_presence, grad)
+    evidence_gradient(offset, prior, chance, factors, said, grad_factor, grad_accuracy, grad)
     engagement_gradient(offset, sizes, prior, factors.set_member, grad_weight, grad)
     if offset[lay.STAGING + 1] > offset[lay.STAGING]:
         staging_gradient(offset, sizes, prior, share, target, grad_share, grad_target, grad)
+    natural_gradient(unit, slope, offset, prior, centred, grad)
+    total += log_prior(vector, offset, prior, beta, chance, centred, grad)
     return total, grad, mixed
 
 
@@ -199,7 +205,7 @@ class Kernel:
         Where each parameter lives.
     arguments
         What the compiled functions take after the vector: offset, sizes, prior constants, Beta parameters, days,
-        chance, factors, parts, sights, groups.
+        chance, centring, factors, parts, sights, groups.
     """
 
     layout: Layout
@@ -212,9 +218,15 @@ class Kernel:
         return total + float(self.arguments[-1].n @ np.log(mixed)), grad
 
     def forward_arguments(self) -> tuple[Any, ...]:
-        """Return what ``forward`` takes after the vector."""
-        offset, sizes, prior, _, days, chance, factors, parts, sights, _ = self.arguments
+        """Return what ``forward`` takes after the vector in its own unit."""
+        offset, sizes, prior, _, days, chance, _, factors, parts, sights, _ = self.arguments
         return offset, sizes, prior, days, chance, factors, parts, sights
+
+    def natural(self, vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return draws (..., parameter) with their effects in their own unit."""
+        offset, _, prior, _, _, _, centred, *_ = self.arguments
+        flat = vectors.reshape(-1, self.layout.size)
+        return np.array([natural(vector, offset, prior, centred)[0] for vector in flat]).reshape(vectors.shape)
 
 
 def build_kernel(design: Design, priors: Priors) -> Kernel:
@@ -229,6 +241,7 @@ def build_kernel(design: Design, priors: Priors) -> Kernel:
         beta,
         design.days,
         1.0 / max(len(design.organizations), 2),
+        centring(design, priors, layout),
         FactorArrays(*(getattr(design.factors, name) for name in FactorArrays._fields)),
         parts,
         sights,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from violencescore.design import NAMES, SPEAKS, UNKNOWN, Design
+from violencescore.design import Design
 from violencescore.methodology import Priors
 
 BLOCKS = (
@@ -144,14 +144,6 @@ LEVEL_SCALE = 3.0
 STAGING_MEMORY = 0.8
 """Share of a perpetrator's inclination to stage that lasts over both periods (its square is a variance share)."""
 
-EFFECTS = (
-    (ORGANIZATION_SCALE, ORGANIZATION),
-    (SHIFT_SCALE, SHIFT),
-    (KIND_SCALE, KIND),
-    (PRESENCE_SCALE, PRESENCE),
-)
-"""Blocks of a learned scale and of the effects that have it; those of each channel's reach come on top."""
-
 (
     P_LEVEL_SHIFT,
     P_LOG_RATE,
@@ -170,45 +162,17 @@ EFFECTS = (
     P_ENGAGEMENT,
     P_SPREAD,
     P_MEAN_LEVEL,
-    P_CENTRED,
-) = range(18)
-"""Constants of the priors; from ``P_CENTRED`` on, how far each of ``EFFECTS`` and each channel's reach is centred."""
+) = range(17)
 
 
-def centring(design: Design, priors: Priors) -> npt.NDArray[np.float64]:
-    """How far the effects are centred, from 0 (not) to 1: ``EFFECTS`` in order, then the reach of each channel.
-
-    Effects with a learned scale mix well when centred where data are many, and when not centred where they are few.
-    In between the share of the data in what is known of an effect, ``n s^2 / (1 + n s^2)`` with ``n`` incidents to an
-    effect of prior sd ``s``, is about best (Papaspiliopoulos, Roberts and Skoeld 2007). Incidents count that say whose
-    they are, or whose evidence does; those between candidates say nothing of how many each did.
-    """
-    patterns, factors = design.patterns, design.factors
-    n_patterns = len(patterns.period)
-    owner = np.concatenate(
-        [np.repeat(np.arange(n_patterns), np.diff(start)) for start in (patterns.firm_start, patterns.forged_start)]
-    )
-    member = np.concatenate([patterns.firm, patterns.forged])
-    says = patterns.perpetrator != UNKNOWN
-    says[owner[factors.kind[member] == NAMES]] = True
-    says &= patterns.contest == UNKNOWN
-    n = np.bincount(design.groups.pattern, weights=design.groups.n, minlength=n_patterns) * says
-    speaks = np.zeros((len(design.channels), n_patterns), dtype=bool)
-    spoken = factors.kind[member] == SPEAKS
-    speaks[factors.channel[member[spoken]], owner[spoken]] = True
-    heard = speaks @ n
-
-    actors = len(design.actors)
-    effects = np.array([actors, 2 * actors, actors * len(design.kinds), actors * len(design.regions)])
-    scales = np.array([priors.log_rate_scale, priors.period_scale, priors.kind_scale, priors.presence_scale])
-    information = np.concatenate(
-        [
-            n.sum() / effects * scales**2,
-            np.minimum(heard, n.sum() - heard) / actors * priors.reach_scale**2,
-        ]
-    )
-    share: npt.NDArray[np.float64] = information / (1.0 + information)
-    return share
+EFFECTS = (
+    (ORGANIZATION_SCALE, ORGANIZATION, P_LOG_RATE),
+    (SHIFT_SCALE, SHIFT, P_PERIOD),
+    (KIND_SCALE, KIND, P_KIND),
+    (PRESENCE_SCALE, PRESENCE, P_PRESENCE),
+    (REACH_SCALE, REACH_DEVIATION, P_REACH),
+)
+"""Block of learned scales, block of the effects that have them (in equal parts), and the constant they are around."""
 
 
 def prior_constants(design: Design, priors: Priors) -> npt.NDArray[np.float64]:
@@ -219,7 +183,7 @@ def prior_constants(design: Design, priors: Priors) -> npt.NDArray[np.float64]:
     """
     cells = len(design.kinds) * len(design.actors) * float(design.days.sum())
     mean_level = np.log(max(design.n_incidents, 1) / cells)
-    constants = np.array(
+    return np.array(
         [
             priors.level_shift_scale,
             priors.log_rate_scale,
@@ -240,4 +204,3 @@ def prior_constants(design: Design, priors: Priors) -> npt.NDArray[np.float64]:
             mean_level,
         ]
     )
-    return np.concatenate([constants, centring(design, priors)])

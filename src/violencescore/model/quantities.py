@@ -16,11 +16,12 @@ from numba import njit
 from violencescore.design import Design
 from violencescore.methodology import Priors
 from violencescore.model import layout as lay
+from violencescore.model.effects import learned_scale
 from violencescore.model.evidence import channels, staging
 from violencescore.model.kernel import Kernel
-from violencescore.model.layout import Layout, centring
+from violencescore.model.layout import Layout
 from violencescore.model.types import Array, Index
-from violencescore.model.violence import learned_scale, violence
+from violencescore.model.violence import violence
 from violencescore.model.zerosum import OPTIONS
 from violencescore.names import CHANNEL, PERIOD, REGION
 
@@ -30,19 +31,19 @@ KIND = "kind"
 
 @njit(**OPTIONS)
 def unpack(
-    vectors: Array, offset: Index, sizes: Index, prior: Array, days: Array, chance: float, out: tuple[Array, ...]
+    units: Array, offset: Index, sizes: Index, prior: Array, days: Array, chance: float, out: tuple[Array, ...]
 ) -> None:
-    """Fill the arrays of ``out`` for each of the vectors (draw, parameter)."""
+    """Fill the arrays of ``out`` for each of the vectors in their own unit (draw, parameter)."""
     rate, presence, reach, accuracy, notoriety, share, target, scales = out
-    for d in range(vectors.shape[0]):
-        vector = vectors[d]
+    for d in range(units.shape[0]):
+        vector = units[d]
         rates = violence(vector, offset, sizes, prior, days)
         rate[d] = rates[0]
         presence[d] = rates[1]
         said = channels(vector, offset, sizes, prior, chance)
         reach[d] = said[0]
-        accuracy[d] = said[2]
-        notoriety[d] = said[3]
+        accuracy[d] = said[1]
+        notoriety[d] = said[2]
         staged = staging(vector, offset, sizes, prior)
         share[d] = staged[0]
         target[d] = staged[1]
@@ -75,7 +76,9 @@ def quantities(kernel: Kernel, design: Design, vectors: npt.NDArray[np.float64])
     shapes = _shapes(kernel.layout)
     out = {name: np.zeros((n_chains * n_draws, *size)) for name, (_, size) in shapes.items()}
     offset, sizes, prior, days, chance, *_ = kernel.forward_arguments()
-    unpack(vectors.reshape(n_chains * n_draws, -1), offset, sizes, prior, days, chance, tuple(out.values()))
+    unpack(
+        kernel.natural(vectors).reshape(n_chains * n_draws, -1), offset, sizes, prior, days, chance, tuple(out.values())
+    )
     kept = {name: out[name] for name in shapes if design.stages or name not in ("false_flag", "target")}
     coords: Mapping[str, Any] = {
         ACTOR: list(design.actors),
@@ -114,13 +117,13 @@ def sample_prior(
     """Draw parameter vectors from the prior (1, draw, parameter): exact and independent."""
     layout = kernel.layout
     vectors: npt.NDArray[np.float64] = rng.standard_normal((1, n_draws, layout.size))
-    centred = centring(design, priors)
-    for (scale, effect), share in zip(lay.EFFECTS, centred, strict=False):
-        if layout.block(vectors, scale).size:
-            layout.block(vectors, effect)[...] *= np.exp(share * priors.scale_spread * layout.block(vectors, scale))
-    reach = layout.block(vectors, lay.REACH_DEVIATION).reshape(n_draws, len(design.channels), -1)
-    scales = centred[len(lay.EFFECTS) :] * priors.scale_spread * layout.block(vectors, lay.REACH_SCALE)[0]
-    layout.block(vectors, lay.REACH_DEVIATION)[0] = (reach * np.exp(scales)[..., None]).reshape(n_draws, -1)
+    centred = kernel.arguments[6]
+    for scales, effects, _ in lay.EFFECTS:
+        log_scale = priors.scale_spread * layout.block(vectors, scales)
+        each = layout.block(vectors, effects).shape[-1] // max(log_scale.shape[-1], 1)
+        layout.block(vectors, effects)[...] *= np.exp(
+            layout.block(centred, effects) * np.repeat(log_scale, each, axis=-1)
+        )
     chance = kernel.forward_arguments()[4]
     for block, beta, floor in (
         (lay.ACCURACY, design.accuracy, chance),
