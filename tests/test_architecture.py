@@ -21,7 +21,7 @@ wording methodology
 tables schemas identities relations cleaning assessment
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
 grouping design
-model model.types model.zerosum model.layout model.effects model.violence model.evidence model.cells model.patterns model.kernel
+model model.types model.zerosum model.layout model.effects model.violence model.evidence model.cells model.patterns model.packing model.kernel
 model.specification model.quantities
 sampling
 attribution diagnostics revenue

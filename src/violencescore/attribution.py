@@ -2,7 +2,7 @@
 
 For each posterior draw the incidents of a profile (same cell, same evidence, same harms) are allotted by a
 multinomial with the responsibilities of that draw, and the true count of each harm is drawn from its range. Adding up
-probabilities instead would lose the error that allocations share (METHOD section 4).
+probabilities instead would lose the error that allocations share.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 On the log scale each estimate is the truth plus a bias of its source plus an error, and what (low, high) say of the
 estimate's own width; organizations spread around a common level. With the scales fixed by the methodology all of it is
 jointly normal, so that draws are exact and independent. An organization without an estimate gets the common spread:
-wide, and said. Intensity is handled on the log scale; its mean is never reported (METHOD section 3, Revenue).
+wide, and said. Intensity is handled on the log scale; its mean is never reported.
 """
 
 from __future__ import annotations

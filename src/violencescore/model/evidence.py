@@ -2,7 +2,7 @@
 
 A factor is one thing that a channel can be seen to do (see ``design.Factors``). Its probability depends on the
 actor alone, so that all exponentials of the evidence live here, on a table of factors by actors, and none on
-patterns or incidents (METHOD sections 3 and 4).
+patterns or incidents.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def engagement(unit: Array, offset: Index, sizes: Index, prior: Array, set_membe
 
     How much of an organization's violence happens where another is a candidate too, and with whom, is its own unknown:
     an effect of the organization and one of its place in the set. From candidate sets alone nothing is learned of
-    either, so that the split between candidates stays as unknown as it is (METHOD section 6, trap 1).
+    either, so that the split between candidates stays as unknown as it is.
     """
     weight = np.ones(set_member.size)
     if offset[lay.ENGAGEMENT + 1] == offset[lay.ENGAGEMENT]:

@@ -2,7 +2,7 @@
 
     sum over groups g of n_g log(sum_k W[q_g, k] L[p_g, k]) - sum over q, k of W[q, k] + log prior
 
-with the perpetrator and the false flag summed out (METHOD section 4). Where candidates are named, W is each one's share
+with the perpetrator and the false flag summed out. Where candidates are named, W is each one's share
 of what happened between them, and how much that was is given, not modelled (see ``cells``). ``specification``
 states the same density in PyMC; a test holds the two together, value and gradient.
 """
@@ -31,6 +31,7 @@ from violencescore.model.evidence import (
     staging_gradient,
 )
 from violencescore.model.layout import Layout, build_layout, prior_constants
+from violencescore.model.packing import pack, unpack
 from violencescore.model.patterns import (
     arrange_patterns,
     products,
@@ -195,6 +196,13 @@ def density(
     return total, grad, mixed
 
 
+@njit(**OPTIONS)
+def packed_density(vector: Array, ints: Index, floats: Array) -> tuple[float, Array, Array]:
+    """``density`` of packed arguments."""
+    offset, sizes, prior, beta, days, chance, centred, factors, parts, sights, groups = unpack(ints, floats)
+    return density(vector, offset, sizes, prior, beta, days, chance, centred, factors, parts, sights, groups)  # type: ignore[no-any-return]
+
+
 @dataclass(frozen=True)
 class Kernel:
     """The density of one design, ready to evaluate.
@@ -206,14 +214,17 @@ class Kernel:
     arguments
         What the compiled functions take after the vector: offset, sizes, prior constants, Beta parameters, days,
         chance, centring, factors, parts, sights, groups.
+    packed
+        The same, in two arrays.
     """
 
     layout: Layout
     arguments: tuple[Any, ...]
+    packed: tuple[Index, Array]
 
     def log_density(self, vector: Array) -> tuple[float, Array]:
         """Return log density up to a constant and gradient at ``vector`` (``layout.size``)."""
-        total, grad, mixed = density(vector, *self.arguments)
+        total, grad, mixed = packed_density(vector, *self.packed)
         # NumPy takes logarithms several at a time, and releases the interpreter lock while it does.
         return total + float(self.arguments[-1].n @ np.log(mixed)), grad
 
@@ -247,4 +258,4 @@ def build_kernel(design: Design, priors: Priors) -> Kernel:
         sights,
         arrange_groups(design, firm, sight),
     )
-    return Kernel(layout, arguments)
+    return Kernel(layout, arguments, pack(arguments))

@@ -1,4 +1,4 @@
-"""Probability of the evidence by actor, honest and staged; with gradients (METHOD section 4).
+"""Probability of the evidence by actor, honest and staged; with gradients.
 
 A pattern of evidence is a part that cannot be forged, and a *sight*: a forgeable part, the period it was seen in and
 what was settled of it. Few parts and sights make up many patterns, so that false flags are summed out on the sights,

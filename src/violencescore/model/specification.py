@@ -1,4 +1,4 @@
-"""The model in PyMC, line by line as METHOD states it: what the kernel is held to, and what a methodologist extends.
+"""The model in PyMC, as docs/model.md describes it: what the kernel is held to, and what a methodologist extends.
 
 The priors, the names and the order of the parameters are those of the kernel's vector, and the density differs by a
 constant only. Sampling uses the kernel, which is many times faster to compile and to evaluate; this is its statement
@@ -25,7 +25,7 @@ Tensor = Any
 
 
 def build_model(design: Design, priors: Priors) -> pm.Model:
-    """State the model of METHOD sections 3 and 4 as a ``pm.Model``.
+    """State the model of docs/model.md as a ``pm.Model``.
 
     Returns
     -------

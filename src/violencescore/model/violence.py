@@ -1,7 +1,7 @@
 """Latent violence: the rate of each actor by kind and period, and where it is present; with gradients.
 
 For actor ``k``, kind ``c``, period ``t`` and region ``r`` the rate of incidents is
-``exp(a[c, t] + b[k] + shift[k, t] + g[k, c]) * days[t] * presence[k, r]`` (METHOD section 3, Rates).
+``exp(a[c, t] + b[k] + shift[k, t] + g[k, c]) * days[t] * presence[k, r]``.
 """
 
 from __future__ import annotations
