@@ -4,8 +4,8 @@
 
 Every sampler gets the same simulated assessment, priors, draws, tuning draws, chains and cores. Each run is a process
 of its own, with empty caches in the first repeat. Repeats are interleaved: one run of each sampler, in turn. Writes
-results/peers.csv, results/peers-agreement.csv and images/peers.png in docs/. Exit status 1 if posteriors disagree: then
-the comparison is void.
+results/peers.csv, results/peers-agreement.csv and images/peers.png in docs/. Exit status 1 if posteriors disagree,
+which makes the comparison void, or if a run fails.
 """
 
 from __future__ import annotations
@@ -226,6 +226,7 @@ def main() -> None:
     if void:
         named = ", ".join(f"{sampler} at {incidents:,}" for incidents, sampler in sorted(void))
         console.print(f"VOID: chains or posteriors disagree ({named}); see docs/results/peers-agreement.csv.")
+    if void or table["status"].str.startswith("failed").any():
         sys.exit(1)
 
 

@@ -23,14 +23,24 @@ INK, MUTED, GRID = "#1f2933", "#52606d", "#d9dfe6"
 
 
 def draw_peers(rows: pd.DataFrame) -> bytes:
-    """Return the figure as PNG: medians over repeats with their range; what did not finish is not drawn."""
+    """Return the figure as PNG: medians over the rounds with their range.
+
+    What did not finish, or disagrees, is not drawn; what finished only with fewer draws has a hollow marker and no
+    time.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, 4.2), dpi=160, layout="constrained", facecolor="white")
     left, right = figure.subplots(1, 2)
-    finished = rows[rows["status"] == "finished"]
+    finished = rows[(rows["status"] == "finished") & ~rows["void"]]
+    finished = finished.assign(whole=finished["draws"] == rows["draws"].max())
     _panel(left, finished, "ess_per_second", "effective samples a second (least of the scores)")
-    _panel(right, finished[finished["caches"] == "cold"], "seconds_total", "seconds to a verdict, nothing cached")
+    _panel(
+        right,
+        finished[(finished["caches"] == "cold") & finished["whole"]],
+        "seconds_total",
+        "seconds to a verdict, nothing cached",
+    )
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, fontsize=10)
     stream = BytesIO()
@@ -49,12 +59,14 @@ def _panel(axes: Axes, rows: pd.DataFrame, column: str, title: str) -> None:
             by_size.index, by_size["median"], yerr=[below, above], color=colour, marker=marker, markersize=7,
             linewidth=1.8, capsize=3, label=sampler,
         )  # fmt: skip
+        fewer = by_size.loc[~own.groupby("incidents")["whole"].all(), "median"]
+        axes.plot(fewer.index, fewer, marker, color=colour, markerfacecolor="white", markersize=7, zorder=3)
     axes.set_xscale("log")
     axes.set_yscale("log")
     sizes = sorted(rows["incidents"].unique())
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
-    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter("{x:,g}")
     axes.set_xlabel("incidents", color=MUTED)
     axes.set_title(title, fontsize=10, color=INK, loc="left")
     axes.grid(color=GRID, linewidth=0.8)
