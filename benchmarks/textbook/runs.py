@@ -67,7 +67,7 @@ def run_task(task: Task, assessment: Path, scratch: Path, limit: float) -> Run:
     for key in ("sampler", "draws", "tune", "chains", "seed"):
         command += [f"--{key}", str(getattr(task, key))]
     environment = os.environ | {
-        "PYTHONPATH": str(BENCHMARKS),
+        "PYTHONPATH": os.pathsep.join([str(BENCHMARKS), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "XDG_CACHE_HOME": str(caches),  # where PyStan keeps its compiled models
         "NUMBA_CACHE_DIR": str(caches / "numba"),
         "PYTENSOR_FLAGS": f"base_compiledir={caches / 'pytensor'}",
@@ -103,7 +103,8 @@ def run_task(task: Task, assessment: Path, scratch: Path, limit: float) -> Run:
         status = f"unfinished after {limit:.0f} s ({_how_far(words.read_text(), noise.read_text())})"
     else:
         lines = [line for line in noise.read_text().splitlines() if line.strip()] or ["no message"]
-        status = f"failed: {lines[-1][:200]}"
+        ended = f"ended by signal {-process.returncode}; " if process.returncode < 0 else ""
+        status = f"failed: {ended}{lines[-1][:200]}"
     return Run(task, status, float("nan"), {}, {})
 
 
