@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,12 +52,11 @@ def parse(given: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def run_all(arguments: argparse.Namespace, scratch: Path, console: Console) -> list[Run]:
+def run_all(arguments: argparse.Namespace, scratch: Path, console: Console) -> Iterator[Run]:
     """Run every sampler on every size, in interleaved rounds, smallest size first.
 
     A peer that finishes neither as asked nor with fewer draws is not tried again, at this size or a larger one.
     """
-    runs: list[Run] = []
     given_up: set[str] = set()
     fewer: dict[str, tuple[int, int]] = {}
     for incidents in sorted(arguments.incidents):
@@ -72,16 +71,17 @@ def run_all(arguments: argparse.Namespace, scratch: Path, console: Console) -> l
                 asked = fewer.get(sampler, (arguments.draws, arguments.tune))
                 seed = arguments.seed + 1000 * (repeat + 1)
                 task = Task(sampler, incidents, repeat, repeat == 0, *asked, arguments.chains, seed)
-                runs.append(_run(task, world, scratch, arguments.limit, console))
-                if not runs[-1].status.startswith("unfinished"):
+                run = _run(task, world, scratch, arguments.limit, console)
+                yield run
+                if not run.status.startswith("unfinished"):
                     continue
                 if sampler not in fewer and min(arguments.again) > 0:
                     fewer[sampler] = tuple(arguments.again)
                     task = Task(sampler, incidents, repeat, False, *arguments.again, arguments.chains, seed)
-                    runs.append(_run(task, world, scratch, arguments.limit, console))
-                if runs[-1].status.startswith("unfinished"):
+                    run = _run(task, world, scratch, arguments.limit, console)
+                    yield run
+                if run.status.startswith("unfinished"):
                     given_up.add(sampler)
-    return runs
 
 
 def _run(task: Task, world: Path, scratch: Path, limit: float, console: Console) -> Run:
@@ -211,11 +211,23 @@ def _spread(values: pd.Series) -> str:
 def main() -> None:
     arguments = parse()
     progress, console = Console(stderr=True, highlight=False), Console(width=None if sys.stdout.isatty() else 160)
-    with tempfile.TemporaryDirectory(prefix="peers-") as scratch:
-        runs = run_all(arguments, Path(scratch), progress)
+    runs: list[Run] = []
+    interrupted = False
+    with tempfile.TemporaryDirectory(prefix="peers-", ignore_cleanup_errors=True) as scratch:
+        try:
+            for run in run_all(arguments, Path(scratch), progress):
+                runs.append(run)  # one by one, so that an interruption loses only the run under way
+        except KeyboardInterrupt:
+            interrupted = True
+    if not runs:
+        sys.exit(130)
     table = tabulate(runs, arguments)
     agreement, void = check_agreement(runs)
     table["void"] = [(i, s) in void for i, s in zip(table["incidents"], table["sampler"], strict=True)]
+    if interrupted:
+        show(table, agreement, void, console)
+        console.print("Interrupted: this is what had finished; no file was written.")
+        sys.exit(130)
     for folder in ("results", "images"):
         (arguments.out / folder).mkdir(parents=True, exist_ok=True)
     write_file(arguments.out / "results" / "peers.csv", _csv(table))
