@@ -11,6 +11,7 @@ which makes the comparison void, or if a run fails.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -213,6 +214,7 @@ def main() -> None:
     progress, console = Console(stderr=True, highlight=False), Console(width=None if sys.stdout.isatty() else 160)
     runs: list[Run] = []
     interrupted = False
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the samplers' processes end with this one
     with tempfile.TemporaryDirectory(prefix="peers-", ignore_cleanup_errors=True) as scratch:
         try:
             for run in run_all(arguments, Path(scratch), progress):
