@@ -49,6 +49,8 @@ def draw_peers(rows: pd.DataFrame) -> bytes:
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, column: str, title: str) -> None:
+    from matplotlib.ticker import LogFormatter
+
     for sampler, (colour, marker) in STYLES.items():
         own = rows[rows["sampler"] == sampler]
         if own.empty:
@@ -65,13 +67,15 @@ def _panel(axes: Axes, rows: pd.DataFrame, column: str, title: str) -> None:
     axes.set_yscale("log")
     sizes = sorted(rows["incidents"].unique())
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-    axes.minorticks_off()
+    axes.xaxis.minorticks_off()
+    axes.tick_params(which="minor", length=0)
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.0, 0.5)))  # labels within less than a decade
     axes.yaxis.set_major_formatter("{x:,g}")
     axes.set_xlabel("incidents", color=MUTED)
     axes.set_title(title, fontsize=10, color=INK, loc="left")
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=MUTED)
+    axes.tick_params(which="both", colors=MUTED)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):

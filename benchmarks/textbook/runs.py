@@ -59,11 +59,21 @@ class Run:
 
 def run_task(task: Task, assessment: Path, scratch: Path, limit: float) -> Run:
     """Run one sampler until its verdict or its limit (seconds); its own child processes end with it."""
+    scratch = scratch.resolve()
     caches = scratch / f"caches-{_slug(task.sampler)}-{task.incidents}"
     caches.mkdir(exist_ok=True)
     name = f"{_slug(task.sampler)}-{task.incidents}-{task.repeat}-{task.draws}"
     out, words, noise = (scratch / f"{name}.{suffix}" for suffix in ("npz", "stdout", "stderr"))
-    command = [sys.executable, "-u", "-m", "textbook.worker", "--assessment", str(assessment), "--out", str(out)]
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "textbook.worker",
+        "--assessment",
+        str(assessment.resolve()),
+        "--out",
+        str(out),
+    ]
     for key in ("sampler", "draws", "tune", "chains", "seed"):
         command += [f"--{key}", str(getattr(task, key))]
     environment = os.environ | {
@@ -79,7 +89,10 @@ def run_task(task: Task, assessment: Path, scratch: Path, limit: float) -> Run:
     start = time.monotonic()
     verdict = float("nan")
     with words.open("w") as stdout, noise.open("w") as stderr:
-        process = subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=environment, stdout=stdout, stderr=stderr, start_new_session=True,
+            cwd=scratch,  # PyStan leaves a folder `build` where it runs
+        )  # fmt: skip
         try:
             while process.poll() is None:
                 elapsed = time.monotonic() - start
