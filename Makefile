@@ -1,5 +1,5 @@
 # Each command sets itself up on a fresh machine; `make help` lists them.
-.PHONY: help setup demo test test-slow check bench lock clean
+.PHONY: help setup demo test test-slow check bench bench-peers lock clean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
@@ -28,9 +28,15 @@ bench: setup  ## does it find the truth? (about half an hour)
 	$(BIN)/python benchmarks/recovery.py --world famous --last 24
 	$(BIN)/python benchmarks/recovery.py --world dyads --last 20
 
+bench-peers:  ## against the textbook in PyMC, NumPyro and Stan (hours; sets up .venv-bench)
+	@scripts/setup-bench
+	.venv-bench/bin/python benchmarks/peers.py
+
 lock:  ## pin the dependencies anew
 	uv pip compile pyproject.toml --group dev --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+	uv pip compile --group bench --constraint requirements.lock --universal --python-version 3.12 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements-bench.lock
 
 clean:  ## remove what the other commands made
-	rm -rf .venv .uv demo-run demo-run-*
+	rm -rf .venv .venv-bench .uv demo-run demo-run-*
