@@ -225,8 +225,8 @@ class Kernel:
     def log_density(self, vector: Array) -> tuple[float, Array]:
         """Return log density up to a constant and gradient at ``vector`` (``layout.size``)."""
         total, grad, mixed = packed_density(vector, *self.packed)
-        # NumPy takes logarithms several at a time, and releases the interpreter lock while it does. Far out, evidence can be
-        # so improbable that its probability underflows: the density is zero there, which is no fault.
+        # NumPy takes logarithms several at a time, and releases the interpreter lock while it does. Far out, evidence
+        # can be so improbable that its probability underflows: the density is zero there, which is no fault.
         with np.errstate(divide="ignore"):
             return total + float(self.arguments[-1].n @ np.log(mixed)), grad
 
