@@ -29,6 +29,7 @@ montecarlo ranks decision scores verdict panel
 fitting runs example
 report report.text report.identification report.sentences report.worlds report.figures report.tables report.page
 report.terminal
+simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments
 simulation
 commands cli __main__
 """.split()
