@@ -43,7 +43,7 @@ class Simulation:
         Who did each incident. In some worlds there are more columns: ``reported`` (an incident that is not has an id
         that no table holds) and ``episode``.
     truth_harms
-        True count of each harm of either period: incident_id, organization_id, element, victim_role, harm.
+        True count of each harm of either period: incident_id, date, organization_id, element, victim_role, harm.
     truth_expected
         By organization, the score to be expected in the window under the true rates: the estimand ``rate``.
     """
@@ -112,7 +112,7 @@ def simulate_world(world: World | str, seed: int, n_incidents: int | None = None
         methodology=_methodology_text(world),
         truth=_truth_table(world, incidents, harms, methodology),
         truth_incidents=truth_incidents,
-        truth_harms=_truth_harms(world, incidents, harms, labels, methodology),
+        truth_harms=_truth_harms(world, incidents, harms, labels, day, methodology),
         truth_expected=pd.Series(
             expected_harms(world, incidents, n_kinds)[:-1] @ methodology.weight_vector,
             index=list(world.ids[:-1]),
@@ -150,10 +150,16 @@ def _organization_table(world: World, incidents: Incidents) -> pd.DataFrame:
 
 
 def _incident_table(incidents: Incidents, labels: pd.Series, day: Ints) -> pd.DataFrame:
-    start = ANNOUNCED - timedelta(days=BASELINE_DAYS)
-    days = pd.Series([(start + timedelta(days=d)).isoformat() for d in range(BASELINE_DAYS + WINDOW_DAYS)], dtype="str")
     regions = pd.Series([f"R{r + 1:02d}" for r in range(incidents.rate.shape[3])], dtype="str")
-    return pd.DataFrame({"incident_id": labels, "date": texts(days, day), "region": texts(regions, incidents.region)})
+    return pd.DataFrame(
+        {"incident_id": labels, "date": texts(_days(), day), "region": texts(regions, incidents.region)}
+    )
+
+
+def _days() -> pd.Series:
+    """Every day of baseline and window, as text."""
+    start = ANNOUNCED - timedelta(days=BASELINE_DAYS)
+    return pd.Series([(start + timedelta(days=d)).isoformat() for d in range(BASELINE_DAYS + WINDOW_DAYS)], dtype="str")
 
 
 def _category_words(methodology: Methodology) -> tuple[pd.Series, pd.Series]:
@@ -219,12 +225,13 @@ def _truth_incidents(world: World, incidents: Incidents, labels: pd.Series) -> p
 
 
 def _truth_harms(
-    world: World, incidents: Incidents, harms: Harms, labels: pd.Series, methodology: Methodology
+    world: World, incidents: Incidents, harms: Harms, labels: pd.Series, day: Ints, methodology: Methodology
 ) -> pd.DataFrame:
     element, role = _category_words(methodology)
     return pd.DataFrame(
         {
             "incident_id": texts(labels, harms.owner),
+            "date": texts(_days(), day[harms.owner]),
             "organization_id": texts(pd.Series(world.ids, dtype="str"), incidents.perpetrator[harms.owner]),
             "element": texts(element, harms.category),
             "victim_role": texts(role, harms.category),
