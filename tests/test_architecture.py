@@ -31,7 +31,7 @@ report report.text report.identification report.sentences report.worlds report.f
 report.terminal
 simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments
 simulation
-calibration.plan calibration.assessments calibration.counting calibration.refits calibration.prior_worlds calibration.sbc
+calibration.methods calibration.plan calibration.assessments calibration.counting calibration.refits calibration.prior_worlds calibration.sbc
 calibration.folder calibration.workers calibration.frames calibration.tables calibration.figures calibration.results
 calibration report.calibration
 commands calibrating cli __main__

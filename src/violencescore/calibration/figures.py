@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from violencescore.calibration.refits import MODEL, NAMES, NO_FLAGS
+from violencescore.calibration.methods import MODEL, NAMES, NO_FLAGS
 from violencescore.report.figures import BLUE, GRID, INK, MUTED
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def coverage_figure(table: pd.DataFrame) -> Figure:
             axis.hlines(y, rows["low"], rows["high"], color=BLUE, linewidth=1.2)
             axis.scatter(rows["coverage"], y, marker=marker, c=BLUE, s=26, label=f"{level:.0%} intervals")
         axis.set_title(f"{estimand} score", fontsize=10, color=INK)
-        axis.set(xlim=(0.2, 1.02), ylim=(len(worlds) - 0.5, -0.5))
+        axis.set(xlim=(min(0.4, float(part["low"].min()) - 0.02), 1.02), ylim=(len(worlds) - 0.5, -0.5))
         axis.set_xlabel("share of true scores inside", fontsize=9, color=MUTED)
         axis.set_yticks(range(len(worlds)), worlds if axis is axes[0] else [""] * len(worlds))
         axis.set_xticks([level for level, _ in _LEVELS], [f"{level:.0%}" for level, _ in _LEVELS])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from violencescore.calibration.refits import ALWAYS, MODEL, QUANTILES
+from violencescore.calibration.methods import ALWAYS, MODEL, QUANTILES
 
 type Record = Mapping[str, Any]
 

@@ -16,6 +16,7 @@ import xarray as xr
 from violencescore.assessment import Assessment, read_assessment
 from violencescore.calibration.assessments import weekly_looks, without_false_flags
 from violencescore.calibration.counting import naming_draws
+from violencescore.calibration.methods import MODEL, NAMES, NO_FLAGS, QUANTILES
 from violencescore.calibration.plan import Settings, Task, code_digest
 from violencescore.decision import Decision, decide
 from violencescore.diagnostics import Diagnostics
@@ -28,17 +29,6 @@ from violencescore.scores import score_draws
 from violencescore.simulation import WORLDS, Simulation, simulate_world, write_simulation
 
 type Record = Mapping[str, Any]
-
-QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-"""Quantiles that are kept of each score: the ends of the 90, 80 and 50 % intervals, and the median."""
-
-MODEL, NO_FLAGS, NAMES = "model", "no false flags", "counting names"
-METHODS = (MODEL, NO_FLAGS, NAMES)
-"""What is compared: the model, the model without false flags, and counting how often each is named."""
-
-
-ALWAYS = "most named, always"
-"""Counting without a probability: whoever the evidence names most often is named, however close it is."""
 
 
 def refit_world(task: Task, settings: Settings) -> Record:

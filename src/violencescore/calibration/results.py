@@ -41,9 +41,10 @@ def tabulate(worlds: Sequence[Record], prior: Sequence[Record]) -> dict[str, pd.
         looks = tables.weekly(frames.look_frame(worlds), ["world"])
         if len(looks):
             found["weekly looks"] = looks
-        found["coverage"] = tables.coverage(intervals, ["world"])
-        found["probabilities"] = tables.probability_scores(first, ["world"])
-        found["reliability"] = tables.reliability(first, ["world"])
+        if len(first):
+            found["coverage"] = tables.coverage(intervals, ["world"])
+            found["probabilities"] = tables.probability_scores(first, ["world"])
+            found["reliability"] = tables.reliability(first, ["world"])
         found["fits"] = tables.fits(frames.fit_frame(worlds), ["world"])
     if prior:
         from violencescore.calibration.sbc import uniformity
@@ -69,9 +70,10 @@ def _lower_end(step: str) -> float:
 def draw(found: Mapping[str, pd.DataFrame], prior: Sequence[Record]) -> dict[str, Figure]:
     """Return every figure by name."""
     drawn = {}
+    if "verdicts" in found:
+        drawn["verdicts"] = figures.operating_figure(found["verdicts"])
     if "reliability" in found:
         drawn["reliability"] = figures.reliability_figure(found["reliability"])
-        drawn["verdicts"] = figures.operating_figure(found["verdicts"])
         drawn["coverage"] = figures.coverage_figure(found["coverage"])
     if "ranks" in found:
         from violencescore.calibration.sbc import band_figure_data

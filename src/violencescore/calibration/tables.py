@@ -7,7 +7,8 @@ assessments where several figures come from one and are not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ def operating_characteristics(verdicts: pd.DataFrame, by: Sequence[str]) -> pd.D
         confidence = float(part["confidence"].iloc[0])
         rows.append(
             {
-                **dict(zip([*by, "method", "confidence"], keys, strict=True)),
+                **_named([*by, "method", "confidence"], keys),
                 "assessments": len(part),
                 "right": right,
                 "wrong": wrong,
@@ -52,6 +53,10 @@ def operating_characteristics(verdicts: pd.DataFrame, by: Sequence[str]) -> pd.D
             }
         )
     return pd.DataFrame(rows)
+
+
+def _named(columns: Sequence[str], values: tuple[Hashable, ...]) -> dict[str, Any]:
+    return dict(zip(columns, values, strict=True))
 
 
 def _share(name: str, n: int, total: int) -> dict[str, float]:
@@ -89,7 +94,7 @@ def coverage(intervals: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         low, high = mean_interval(means)
         rows.append(
             {
-                **dict(zip(keys, values, strict=True)),
+                **_named(keys, values),
                 "assessments": len(means),
                 "intervals": len(part),
                 "coverage": float(part["covers"].mean()),
@@ -137,7 +142,7 @@ def probability_scores(first: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         error, by_chance = calibration_error(part)
         rows.append(
             {
-                **dict(zip(keys, list(values), strict=True)),
+                **_named(keys, values),
                 "assessments": len(logs),
                 "converged": int(groups["converged"].first().sum()),
                 **_share("top_is_first", int((top["is_first"] > 0).sum()), len(top)),
@@ -193,12 +198,12 @@ def reliability(first: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     rows = []
     keys = [*by, "method", "bin"]
     binned = first.assign(bin=_bin(first["p"].to_numpy()))
-    for values, part in binned.groupby(keys, sort=True):
+    for values, part in binned.groupby(keys, sort=False):
         hits, number = float(part["is_first"].sum()), int(part["bin"].iloc[0])
         low, high = binomial_interval(round(hits), len(part))
         rows.append(
             {
-                **dict(zip(keys, values, strict=True)),
+                **_named(keys, values),
                 "stated_from": number / N_BINS,
                 "stated_to": (number + 1) / N_BINS,
                 "n": len(part),
@@ -208,7 +213,10 @@ def reliability(first: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
                 "high": high,
             }
         )
-    return pd.DataFrame(rows)
+    # Groups as they come, bins in order: the index of the first row of a group is its place.
+    table = pd.DataFrame(rows)
+    place = table.groupby(keys[:-1], sort=False).ngroup()
+    return table.assign(place=place).sort_values(["place", "bin"]).drop(columns="place").reset_index(drop=True)
 
 
 def weekly(looks: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -11,13 +11,22 @@ from rich.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHORT = {"no false flags": "no flags", "counting names": "counting", "most named, always": "most named"}
+_SHORT = {
+    "no false flags": "no flags",
+    "counting names": "counting",
+    "most named, always": "most named",
+    "one look at the end": "one look",
+    "weekly, judged that day": "weekly, by the day",
+    "weekly, judged at the end": "weekly, by the end",
+}
+"""Words of the tables in files, and what is shown for them where there is little room."""
 
 
 def calibration_tables(found: Mapping[str, pd.DataFrame]) -> Iterator[Table]:
     """Build the tables that fit a terminal; the rest stands in the folder."""
     if "verdicts" in found:
         yield _verdicts("What the rule did", found["verdicts"], {})
+    if "probabilities" in found:
         yield _coverage(found["coverage"])
         yield _probabilities(found["probabilities"])
     if "weekly looks" in found:
@@ -29,11 +38,11 @@ def calibration_tables(found: Mapping[str, pd.DataFrame]) -> Iterator[Table]:
 def _table(title: str, left: int, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i < left else "right")
+        table.add_column(column, justify="left" if i < left else "right", no_wrap=i < left)
     return table
 
 
-def _method(name: Any) -> str:
+def _short(name: Any) -> str:
     return _SHORT.get(str(name), str(name))
 
 
@@ -42,7 +51,7 @@ def _percent(value: float) -> str:
 
 
 def _verdicts(title: str, rows: pd.DataFrame, more: Mapping[str, str]) -> Table:
-    heads = ["world", *more.values(), "method", "stated", "right", "wrong", "silent", "wrong of named (95 %)"]
+    heads = ["world", *more.values(), "method", "stated", "right", "wrong", "silent", "of named (95 %)"]
     table = _table(title, 2 + len(more), *heads)
     for row in rows.to_dict("records"):
         selected = int(row["right"]) + int(row["wrong"])
@@ -50,7 +59,7 @@ def _verdicts(title: str, rows: pd.DataFrame, more: Mapping[str, str]) -> Table:
             f"{_percent(row['wrong_share'])} ({100 * row['wrong_share_low']:.0f}-{_percent(row['wrong_share_high'])})"
         )
         stated = row["confidence"]
-        cells = [row["world"], *(row[key] for key in more), _method(row["method"])]
+        cells = [row["world"], *(_short(row[key]) for key in more), _short(row["method"])]
         cells += ["any" if stated != stated else f"{stated:.2f}", row["right"], row["wrong"], row["abstained"]]
         mark = "" if row["keeps_word"] in (True, None) else " ✗"
         table.add_row(*map(str, cells), (error if selected else "-") + mark)
@@ -63,7 +72,7 @@ def _coverage(rows: pd.DataFrame) -> Table:
         ends = f"{_percent(row['low'])} to {_percent(row['high'])}"
         cells = (
             row["world"],
-            _method(row["method"]),
+            _short(row["method"]),
             row["estimand"],
             _percent(row["coverage"]),
             ends,
@@ -74,11 +83,11 @@ def _coverage(rows: pd.DataFrame) -> Table:
 
 
 def _probabilities(rows: pd.DataFrame) -> Table:
-    heads = ("world", "method", "n", "top is first", "stated", "log score", "Brier", "off by", "chance")
+    heads = ("world", "method", "n", "right", "stated", "log", "Brier", "off by", "chance")
     table = _table("Is P(first) true?", 2, *heads)
     for row in rows.to_dict("records"):
         errors = (f"{row['calibration_error']:.3f}", f"{row['calibration_error_if_calibrated']:.3f}")
-        cells = (row["world"], _method(row["method"]), row["assessments"], _percent(row["top_is_first"]))
+        cells = (row["world"], _short(row["method"]), row["assessments"], _percent(row["top_is_first"]))
         numbers = (_percent(row["largest_p"]), f"{row['log_score']:.2f}", f"{row['brier']:.2f}", *errors)
         table.add_row(*map(str, (*cells, *numbers)))
     return table
