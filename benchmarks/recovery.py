@@ -3,8 +3,8 @@
     python benchmarks/recovery.py --world plain --first 1 --last 24
 
 For each seed: simulate, read, fit at default settings, and compare with the truth. Writes one row an organization to
-docs/results/recovery-WORLD.csv and prints the summary that docs/recovery.md shows. The command `violencescore calibrate`
-does more of this, for all worlds, on all cores; see docs/calibration.md.
+docs/results/recovery-WORLD.csv and prints the summary that docs/recovery.md shows. The command `violencescore
+calibrate` does more of this, for all worlds, on all cores; see docs/calibration.md.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ _SHORT = {
     "no false flags": "no flags",
     "counting names": "counting",
     "most named, always": "most named",
-    "one look at the end": "one look",
-    "weekly, judged that day": "weekly, by the day",
-    "weekly, judged at the end": "weekly, by the end",
+    "one look at the end": "at the end",
+    "weekly, judged that day": "weekly (day)",
+    "weekly, judged at the end": "weekly (end)",
 }
 """Words of the tables in files, and what is shown for them where there is little room."""
 
@@ -51,7 +51,8 @@ def _percent(value: float) -> str:
 
 
 def _verdicts(title: str, rows: pd.DataFrame, more: Mapping[str, str]) -> Table:
-    heads = ["world", *more.values(), "method", "stated", "right", "wrong", "silent", "of named (95 %)"]
+    silent = [] if more else ["silent"]
+    heads = ["world", *more.values(), "method", "stated", "right", "wrong", *silent, "of named (95 %)"]
     table = _table(title, 2 + len(more), *heads)
     for row in rows.to_dict("records"):
         selected = int(row["right"]) + int(row["wrong"])
@@ -60,7 +61,8 @@ def _verdicts(title: str, rows: pd.DataFrame, more: Mapping[str, str]) -> Table:
         )
         stated = row["confidence"]
         cells = [row["world"], *(_short(row[key]) for key in more), _short(row["method"])]
-        cells += ["any" if stated != stated else f"{stated:.2f}", row["right"], row["wrong"], row["abstained"]]
+        cells += ["any" if stated != stated else f"{stated:.2f}", row["right"], row["wrong"]]
+        cells += [] if more else [row["abstained"]]
         mark = "" if row["keeps_word"] in (True, None) else " ✗"
         table.add_row(*map(str, cells), (error if selected else "-") + mark)
     return table
