@@ -31,9 +31,9 @@ report report.text report.identification report.sentences report.worlds report.f
 report.terminal
 simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments
 simulation
-calibration.methods calibration.plan calibration.assessments calibration.counting calibration.refits calibration.prior_worlds calibration.sbc
+calibration calibration.methods calibration.plan calibration.assessments calibration.counting calibration.refits calibration.prior_worlds calibration.sbc
 calibration.folder calibration.workers calibration.frames calibration.tables calibration.figures calibration.results
-calibration report.calibration
+report.calibration
 commands calibrating cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
