@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -98,6 +101,44 @@ def test_an_interrupted_run_goes_on_where_it_was(folder: Path) -> None:
     assert not set(first.keys) & set(second.keys)
     second.keys += first.keys
     require_all(folder, second)
+
+
+RUN_AND_SAY = """
+if __name__ == "__main__":
+    from calibration_cases import quick_refit
+    from violencescore.calibration.plan import Settings, plan_worlds
+    from violencescore.calibration.workers import run_here
+    run_here(plan_worlds(["plain"], range(10_000)), Settings(), lambda t, r: print(r["pid"], flush=True), 1, quick_refit)
+"""
+
+
+def test_workers_end_with_the_process_that_began_them_even_if_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(RUN_AND_SAY)
+    places = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": places}
+    begun = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment)
+    assert begun.stdout is not None
+    worker = int(begun.stdout.readline())
+    os.kill(worker, 0)
+    begun.kill()
+    begun.communicate()
+    for _ in range(200):
+        if not is_alive(worker):
+            return
+        time.sleep(0.1)
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("the worker lived on")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat")
+        return not state.exists() or state.read_text().split(")")[-1].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
 
 
 def test_a_fault_of_a_refit_is_not_hidden(folder: Path) -> None:
