@@ -3,31 +3,29 @@
     python benchmarks/recovery.py --world plain --first 1 --last 24
 
 For each seed: simulate, read, fit at default settings, and compare with the truth. Writes one row an organization to
-docs/results/recovery-WORLD.csv and prints the summary that docs/recovery.md shows.
+docs/results/recovery-WORLD.csv and prints the summary that docs/recovery.md shows. The command `violencescore
+calibrate` does more of this, for all worlds, on all cores; see docs/calibration.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from pathlib import Path
 
 import pandas as pd
 
-from violencescore.assessment import read_assessment
+from violencescore.calibration.refits import read_simulation
 from violencescore.example import count_names
 from violencescore.fitting import fit_assessment
-from violencescore.simulation import simulate_world, write_simulation
+from violencescore.simulation import simulate_world
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
 
 
 def fit_seed(world: str, seed: int, n_incidents: int | None) -> pd.DataFrame:
     simulation = simulate_world(world, seed, n_incidents)
-    with tempfile.TemporaryDirectory() as folder:
-        write_simulation(simulation, Path(folder) / "assessment")
-        assessment = read_assessment(Path(folder) / "assessment")
+    assessment = read_simulation(simulation)
     start = time.perf_counter()
     fit = fit_assessment(assessment)
     truth = simulation.truth.groupby("organization_id")[["score", "rank"]].first()

@@ -29,8 +29,12 @@ montecarlo ranks decision scores verdict panel
 fitting runs example
 report report.text report.identification report.sentences report.worlds report.figures report.tables report.page
 report.terminal
+simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments
 simulation
-commands cli __main__
+calibration calibration.methods calibration.plan calibration.assessments calibration.counting calibration.refits calibration.prior_worlds calibration.sbc
+calibration.folder calibration.workers calibration.frames calibration.tables calibration.figures calibration.results
+report.calibration
+commands calibrating cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 

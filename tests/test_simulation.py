@@ -18,10 +18,12 @@ from violencescore.simulation import (
     WORLDS,
     Simulation,
     World,
-    _triangular,
     simulate_world,
     write_simulation,
 )
+from violencescore.simulation.chance import choose_rows, draw_counts
+from violencescore.simulation.harms import expected_harms, simulate_harms
+from violencescore.simulation.incidents import intimidated_regions, simulate_incidents
 
 LARGE = 4000
 
@@ -102,7 +104,7 @@ def test_true_totals_lie_within_the_recorded_ranges() -> None:
 
 def test_true_counts_fall_linearly_from_the_best_estimate() -> None:
     low, best, high = (np.full(20_000, x) for x in (1, 3, 6))
-    counts = np.bincount(_triangular(low, best, high, np.random.default_rng(0)), minlength=7)[1:]
+    counts = np.bincount(draw_counts(low, best, high, np.random.default_rng(0)), minlength=7)[1:]
     weight = np.array([1 / 3, 2 / 3, 1, 3 / 4, 2 / 4, 1 / 4])
     assert chisquare(counts, 20_000 * weight / weight.sum()).pvalue > 1e-3
 
@@ -223,6 +225,191 @@ def test_some_reports_are_copies_of_others_and_some_pieces_second_ones() -> None
     origins = evidence.drop_duplicates(["incident_id", "channel", "origin"])
     assert 1.1 < len(evidence) / len(origins) < 1.3
     assert 1.05 < len(origins) / len(origins.drop_duplicates(["incident_id", "channel"])) < 1.2
+
+
+def without(world: str, **changes: object) -> World:
+    """A world without what makes it special."""
+    return dataclasses.replace(WORLDS[world], **changes)  # type: ignore[arg-type]
+
+
+def worst(simulation: Simulation) -> str:
+    """Id of the organization with the highest true score."""
+    return str(simulation.truth.set_index("organization_id")["score"].idxmax())
+
+
+@pytest.mark.parametrize("world", list(WORLDS))
+def test_true_harms_add_up_to_the_true_totals(world: str) -> None:
+    simulation = simulate_world(world, 6, 400)
+    keys = ["organization_id", "element", "victim_role"]
+    everything = simulation.truth_harms.groupby(keys)["harm"].sum()
+    window = simulation.truth.set_index(keys)["harm"]
+    assert (everything.reindex(window.index, fill_value=0) >= window).all()
+    dated = simulation.truth_harms.merge(simulation.tables["incidents"], on="incident_id", how="left")
+    recorded = dated[dated["date"] >= ANNOUNCED.isoformat()].groupby(keys)["harm"].sum()
+    recorded = recorded.reindex(window.index, fill_value=0)
+    assert (recorded == window).all() if world != "silenced" else (recorded <= window).all()
+
+
+@pytest.mark.parametrize("world", ["plain", "episodes", "split", "silenced"])
+def test_expected_scores_are_what_realized_ones_are_on_average(world: str) -> None:
+    """Realized totals of one set of rates, drawn anew, lie around the expected one."""
+    settings = dataclasses.replace(WORLDS[world], n_incidents=20_000)
+    simulations = [simulate_world(settings, seed) for seed in range(12)]
+    realized = np.concatenate([s.truth.groupby("organization_id", sort=False)["score"].first() for s in simulations])
+    expected = np.concatenate([s.truth_expected for s in simulations])
+    large = expected > 300
+    ratio = realized[large] / expected[large]
+    assert large.sum() > 40
+    assert ratio.mean() == pytest.approx(1.0, abs=5 * ratio.std() / np.sqrt(large.sum()))
+    assert ratio.std() < 0.3
+
+
+def test_the_worlds_that_issue_and_readers_name_are_there() -> None:
+    named = "plain famous staged framed hidden silenced copied dyads episodes easy-courts split".split()
+    assert [*WORLDS] == [*named, "demo"]
+
+
+def test_in_the_silenced_world_the_press_misses_what_happens_where_the_worst_rules() -> None:
+    def shares(world: World) -> tuple[float, float]:
+        """Share of incidents on no list: where the worst rules, and elsewhere."""
+        inside, outside = [], []
+        for seed in range(6):
+            rng = np.random.default_rng(seed)
+            rules = intimidated_regions(simulate_incidents(world, 11, rng, rng.spawn(1)[0]))
+            simulation = simulate_world(world, seed)
+            assert rules.any()
+            region = simulated_regions(world, seed)
+            missing = (simulation.truth_incidents["reported"] == "false").to_numpy()
+            inside.append(missing[rules[region]].mean())
+            outside.append(missing[~rules[region]].mean())
+        return float(np.mean(inside)), float(np.mean(outside))
+
+    inside, outside = shares(WORLDS["silenced"])
+    same_inside, same_outside = shares(without("silenced", silenced=0.0))
+    assert inside > 2.5 * outside
+    assert outside == same_outside
+    assert same_inside == pytest.approx(same_outside, abs=0.05)
+
+
+def simulated_regions(world: World, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return simulate_incidents(world, 11, rng, rng.spawn(1)[0]).region
+
+
+def test_without_intimidation_a_silenced_world_has_the_same_incidents_and_more_of_them_recorded() -> None:
+    silenced, free = simulate_world("silenced", 3), simulate_world(without("silenced", silenced=0.0), 3)
+    columns = ["incident_id", "organization_id", "false_flag", "framed_id"]
+    pd.testing.assert_frame_equal(silenced.truth_incidents[columns], free.truth_incidents[columns])
+    pd.testing.assert_frame_equal(silenced.truth, free.truth)
+    pairs, more = ({tuple(row) for row in s.tables["reports"].to_numpy()} for s in (silenced, free))
+    assert pairs < more
+    assert len(silenced.tables["incidents"]) < len(free.tables["incidents"])
+
+
+def test_what_no_list_holds_is_in_no_table_and_what_no_press_lists_the_press_does_not_speak_of() -> None:
+    simulation = simulate_world("silenced", 4)
+    reports, evidence = simulation.tables["reports"], simulation.tables["evidence"]
+    reported = set(reports["incident_id"])
+    truth = simulation.truth_incidents
+    assert set(truth.loc[truth["reported"] == "true", "incident_id"]) == reported
+    assert set(simulation.tables["incidents"]["incident_id"]) == reported
+    assert all(set(table["incident_id"]) <= reported for n, table in simulation.tables.items() if n != "organizations")
+    by_press = set(reports.loc[reports["source_id"].str.endswith("press"), "incident_id"])
+    heard = evidence.loc[evidence["channel"] == "press", "incident_id"]
+    assert set(heard) <= by_press
+    assert not reported <= by_press
+    assert reports["source_id"].nunique() == 4
+
+
+def test_in_the_copied_world_others_repeat_the_press_as_their_own_finding() -> None:
+    def agreement(world: World) -> float:
+        """Share of pairs of a press and an intelligence piece, both wrong, that name the same one."""
+        pieces = joined(simulate_world(world, 1, LARGE))
+        wrong = pieces[(pieces["organization_id"] != pieces["organization_id_true"])]
+        press, other = (wrong[wrong["channel"] == channel] for channel in ("press", "intelligence"))
+        pairs = press.merge(other, on="incident_id")
+        return float((pairs["organization_id_x"] == pairs["organization_id_y"]).mean())
+
+    copied, plain = WORLDS["copied"], without("copied", echoed=0.0)
+    assert agreement(copied) > agreement(plain) + 0.25
+    evidence = joined(simulate_world(copied, 1, LARGE))
+    origins = evidence.groupby(["incident_id", "channel"])["origin"].nunique()
+    assert origins.loc[:, "press"].mean() > 1.4
+    pd.testing.assert_frame_equal(simulate_world(plain, 1).truth, simulate_world("plain", 1).truth)
+
+
+def test_in_the_episodes_world_incidents_come_in_clusters_of_one_perpetrator() -> None:
+    simulation = simulate_world("episodes", 1, LARGE)
+    truth = simulation.truth_incidents.merge(simulation.tables["incidents"], on="incident_id")
+    by_episode = truth.assign(day=pd.to_datetime(truth["date"])).groupby("episode")
+    assert (by_episode["organization_id"].nunique() == 1).all()
+    assert (by_episode["region"].nunique() == 1).all()
+    spans = (by_episode["day"].max() - by_episode["day"].min()).dt.days
+    assert spans.max() <= 3
+    assert by_episode.size().mean() == pytest.approx(WORLDS["episodes"].episode, abs=0.7)
+    n = [len(simulate_world("episodes", seed, 600).truth_incidents) for seed in range(30)]
+    assert np.mean(n) == pytest.approx(600, abs=4 * np.std(n) / np.sqrt(30))
+    assert np.std(n) > 1.5 * np.sqrt(600)
+
+
+def test_easy_courts_settle_cases_in_which_channels_are_right() -> None:
+    def right(world: str) -> tuple[float, float]:
+        """Share of press pieces that are right: in settled cases, and in all; and the share settled."""
+        simulation = simulate_world(world, 1, LARGE)
+        pieces = joined(simulation)
+        pieces = pieces[(pieces["channel"] == "press") & (pieces["organization_id_true"] != OTHER)]
+        is_right = pieces["organization_id"] == pieces["organization_id_true"]
+        settled = pieces["incident_id"].isin(simulation.tables["adjudications"]["incident_id"])
+        return float(is_right[settled].mean()), float(is_right.mean())
+
+    easy, all_of_easy = right("easy-courts")
+    fair, all_of_fair = right("plain")
+    assert easy > all_of_easy + 0.2
+    assert fair == pytest.approx(all_of_fair, abs=0.12)
+    table = simulate_world("easy-courts", 1, LARGE).tables["adjudications"]
+    assert len(table) / LARGE == pytest.approx(0.06, abs=0.02)
+    assert table["inclusion_probability"].between(0, 1, inclusive="neither").all()
+    assert table["inclusion_probability"].nunique() > 3
+
+
+def test_in_the_split_world_a_faction_appears_in_mid_window_and_keeps_half_of_its_namings_from_the_parent() -> None:
+    simulation = simulate_world("split", 1, LARGE)
+    organizations = simulation.tables["organizations"].set_index("organization_id")
+    (faction,) = organizations.index[organizations["parent_id"] != ""]
+    parent = organizations.loc[faction, "parent_id"]
+    born = organizations.loc[faction, "active_from"]
+    truth = simulation.truth_incidents.merge(simulation.tables["incidents"], on="incident_id")
+    assert truth.loc[truth["organization_id"] == faction, "date"].min() >= born > ANNOUNCED.isoformat()
+    assert parent in truth.loc[truth["date"] >= born, "organization_id"].unique()
+    late = truth[(truth["date"] >= born) & truth["organization_id"].isin([faction, parent])]
+    assert 0.1 < (late["organization_id"] == faction).mean() < 0.9
+    pieces = joined(simulation)
+    own = pieces[(pieces["organization_id_true"] == faction) & (pieces["false_flag"] == "false")]
+    stale = (own["organization_id"] == parent).sum() / own["organization_id"].isin([faction, parent]).sum()
+    assert stale == pytest.approx(0.5, abs=0.15)
+    before = pieces[pieces["incident_id"].isin(truth.loc[truth["date"] < born, "incident_id"])]
+    assert (before["organization_id"] == faction).mean() < 0.2
+    assert len(simulation.truth["organization_id"].unique()) == 7
+
+
+def test_draws_from_rows_follow_the_weights_of_each_row() -> None:
+    weight = np.array([[1.0, 3.0, 0.0], [0.0, 1.0, 1.0]])
+    row = np.repeat([0, 1], 20_000)
+    drawn = choose_rows(weight, row, np.random.default_rng(1))
+    shares = [np.bincount(drawn[row == r], minlength=3) / 20_000 for r in (0, 1)]
+    assert np.abs(np.array(shares) - [[0.25, 0.75, 0], [0, 0.5, 0.5]]).max() < 0.02
+    assert shares[0][2] == shares[1][0] == 0
+
+
+def test_expected_harms_follow_from_rates_and_severities() -> None:
+    world, rng = dataclasses.replace(WORLDS["plain"], n_incidents=300_000, ranged=1.0), np.random.default_rng(8)
+    incidents = simulate_incidents(world, 11, rng, rng.spawn(1)[0])
+    harms = simulate_harms(world, incidents, 11, rng)
+    inside = incidents.period[harms.owner] == 1
+    total = np.bincount(harms.category[inside], weights=harms.true[inside], minlength=11)
+    expected = expected_harms(world, incidents, 11).sum(axis=0)
+    assert total == pytest.approx(expected, rel=0.1)
+    assert total.sum() == pytest.approx(expected.sum(), rel=0.015)
 
 
 def test_an_unknown_world_is_refused_by_name() -> None:

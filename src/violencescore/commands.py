@@ -283,7 +283,10 @@ def simulate(
 
     Worlds: `plain`; `famous` (one group is blamed for much that it did not do); `staged` (many false flags in the
     window); `framed` (one group stages a third of its incidents as one rival's); `hidden` (the most violent is seldom
-    named); `demo` (several of these); `dyads` (every incident names two candidates, and nothing says which).
+    named); `silenced` (it intimidates the press in its regions); `copied` (undeclared copies of the press); `dyads`
+    (every incident names two candidates, and nothing says which); `episodes` (incidents come in clusters of one
+    perpetrator); `easy-courts` (courts settle the easy cases); `split` (the most violent splits in mid-window); `demo`
+    (famous, hidden and staged).
 
     Example: `violencescore simulate --out world --world framed --seed 7`
     """
