@@ -17,7 +17,7 @@ PACKAGE = Path(violencescore.__file__).parent
 
 ORDER = """
 errors names fingerprint jsontext output progress
-wording methodology
+wording scenario_choices methodology
 tables schemas identities relations cleaning assessment
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
 grouping design
@@ -25,12 +25,13 @@ model model.types model.zerosum model.layout model.violence model.evidence model
 model.specification model.quantities
 sampling
 attribution diagnostics revenue
-montecarlo ranks decision scores verdict panel
-fitting runs example
-report report.text report.identification report.sentences report.worlds report.figures report.tables report.page
+montecarlo ranks decision scores verdict panel scenarios
+fitting runs refits example
+report report.text report.identification report.sentences report.worlds report.figures report.tables report.scenarios
+report.page
 report.terminal
 simulation
-commands cli __main__
+commands workbench_commands cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 

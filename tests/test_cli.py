@@ -19,7 +19,7 @@ from violencescore.commands import app, import_app
 from violencescore.methodology import shipped_methodology
 from violencescore.simulation import WORLDS
 
-COMMANDS = ("demo", "validate", "fit", "rank", "decide", "report", "simulate")
+COMMANDS = ("demo", "validate", "fit", "rank", "decide", "report", "simulate", "scenarios")
 RUN_FILES = {
     "ranking.csv", "pairwise.csv", "decision.json", "attribution.csv", "diagnostics.json", "posterior.nc", "run.json",
 }  # fmt: skip
@@ -142,7 +142,16 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 def test_the_help_shows_an_example_of_each_command_that_needs_arguments(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in [["validate"], ["fit"], ["rank"], ["decide"], ["report"], ["simulate"], ["import", "ged"]]:
+    for command in [
+        ["validate"],
+        ["fit"],
+        ["rank"],
+        ["decide"],
+        ["report"],
+        ["simulate"],
+        ["scenarios"],
+        ["import", "ged"],
+    ]:
         assert run(*command, "--help") == 0
         assert f"Example: violencescore {' '.join(command)}" in capsys.readouterr().out
 

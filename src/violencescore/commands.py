@@ -235,9 +235,9 @@ def decide(run: RunFolder, confidence: Confidence = None, as_json: AsJson = Fals
     loaded = load_run(run)
     decision = loaded.decide(confidence)
     if as_json:
-        terminal.print_json(terminal.verdict_json(decision, loaded.panel))
+        terminal.print_json(terminal.verdict_json(decision, loaded.panel, loaded.scenarios))
     else:
-        terminal.print_verdict(decision, loaded.panel)
+        terminal.print_verdict(decision, loaded.panel, loaded.scenarios)
     _exit_with(decision)
 
 
@@ -401,6 +401,7 @@ def _write_page(run: Run, decision: Decision, out: Path) -> None:
         methodology=methodology.model_dump(mode="json"),
         fictional=methodology.fictional,
         panel=run.panel,
+        scenarios=run.scenarios,
     )
     write_file(out, render_page(decision, context).encode("utf-8"))
 

@@ -76,7 +76,7 @@ def ranking_table(decision: Decision, width: int = 80) -> Table:
     name_width = min(_KEPT_NAME_WIDTH, max(map(cell_len, names), default=0))
     columns = _fitting_columns(decision.ranking, width - max(name_width, _MIN_NAME_WIDTH))
     fit = "" if decision.outcome != "not_estimable" else ", for inspection only: no verdict can rest on it"
-    table = _plain_table(f"Probability of each rank{fit}", _ranking_caption(decision))
+    table = plain_table(f"Probability of each rank{fit}", _ranking_caption(decision))
     table.add_column("organization", min_width=_MIN_NAME_WIDTH, max_width=_NAME_WIDTH, overflow="fold")
     for heading in columns:
         table.add_column(Text(heading), justify="right", no_wrap=True)
@@ -110,7 +110,7 @@ def panel_view(decision: Decision, panel: pd.DataFrame) -> Group:
     panel
         As by `violencescore.panel.panel_table`.
     """
-    table = _plain_table("By each panelist's own weights", "")
+    table = plain_table("By each panelist's own weights", "")
     table.add_column("panelist", min_width=_MIN_NAME_WIDTH, max_width=_NAME_WIDTH, overflow="fold")
     table.add_column("likeliest first", max_width=_NAME_WIDTH, overflow="fold")
     table.add_column("P(1st)", justify="right", no_wrap=True)
@@ -142,7 +142,7 @@ def naive_comparison_table(rows: Sequence[NaiveRow]) -> Table:
     shown += [[*map(number_format(column), column)] for column in columns[2:]]
     tops = [max((value for value in column if math.isfinite(value)), default=math.nan) for column in columns]
     headings = ["times named", "P(1st)", "true score"][: len(columns)]
-    table = _plain_table("Counting names against the model", _naive_caption(rows, columns, tops))
+    table = plain_table("Counting names against the model", _naive_caption(rows, columns, tops))
     table.add_column("organization", min_width=_MIN_NAME_WIDTH, overflow="fold")
     for heading in headings:
         table.add_column(f"{heading}  ", justify="right", no_wrap=True)
@@ -167,7 +167,8 @@ def faults_table(faults: Iterable[Fault]) -> Table:
     return table
 
 
-def _plain_table(title: str, caption: str) -> Table:
+def plain_table(title: str, caption: str) -> Table:
+    """Build an empty table in our style."""
     return Table(
         title=Text(title, style="bold"),
         title_justify="left",
