@@ -30,6 +30,8 @@ fitting runs refits example
 report report.text report.identification report.sentences report.worlds report.figures report.tables report.scenarios
 report.page
 report.terminal
+bench bench.likelihood bench.waterfall bench.channels bench.scoring bench.folds bench.comparison bench.checks
+bench.figures bench.examination report.bench
 simulation
 commands workbench_commands cli __main__
 """.split()

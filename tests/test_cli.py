@@ -19,7 +19,7 @@ from violencescore.commands import app, import_app
 from violencescore.methodology import shipped_methodology
 from violencescore.simulation import WORLDS
 
-COMMANDS = ("demo", "validate", "fit", "rank", "decide", "report", "simulate", "scenarios")
+COMMANDS = ("demo", "validate", "fit", "rank", "decide", "report", "simulate", "scenarios", "attribution")
 RUN_FILES = {
     "ranking.csv", "pairwise.csv", "decision.json", "attribution.csv", "diagnostics.json", "posterior.nc", "run.json",
 }  # fmt: skip

@@ -14,7 +14,7 @@ import typer
 from violencescore.commands import REFUSED, app
 from violencescore.errors import Fault, InputError, RefusedError
 from violencescore.report import terminal
-from violencescore.workbench_commands import scenarios  # noqa: F401 (importing them is what registers the commands)
+from violencescore.workbench_commands import attribution, scenarios  # noqa: F401 (importing them is what registers the commands)
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
