@@ -25,7 +25,7 @@ model model.types model.zerosum model.layout model.violence model.evidence model
 model.specification model.quantities
 sampling
 attribution diagnostics revenue
-montecarlo ranks decision scores verdict panel scenarios
+montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets
 fitting runs refits example
 report report.text report.identification report.sentences report.worlds report.figures report.tables report.scenarios
 report.page

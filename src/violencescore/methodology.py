@@ -172,6 +172,7 @@ class Weights(_Part):
 class RevenuePrior(_Part):
     """Prior of revenues, on the log scale; ``interval`` is the share that (low, high) cover."""
 
+    pooling: Literal["fixed", "learned"] = "fixed"
     source_bias: Positive = 0.3
     source_error: Positive = 0.2
     interval: Share = 0.9

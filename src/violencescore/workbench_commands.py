@@ -173,7 +173,7 @@ def _write_figures(drawn: Mapping[str, object], folder: Path) -> None:
 
     with write_folder(folder) as staging:
         for name, figure in drawn.items():
-            figure.savefig(staging / f"{name}.svg")  # type: ignore[attr-defined]
+            figure.savefig(staging / f"{name}.svg", bbox_inches="tight")  # type: ignore[attr-defined]
 
 
 def _print_examination(found: Examination, figures: Path | None, *, as_json: bool) -> None:

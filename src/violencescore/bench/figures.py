@@ -41,12 +41,14 @@ def accuracy_forest(posterior: xr.Dataset, prior: Mapping[str, tuple[float, floa
     from scipy.stats import beta
 
     names = [str(name) for name in posterior["channel"].values]
-    grid = (np.arange(2000) + 0.5) / 2000
+    # As many draws as those after the data, in the same chains: the two are drawn over one another.
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    n = shape[0] * shape[1]
+    grid = (np.arange(n) + 0.5) / n
     below = [beta.cdf(chance, *prior[name]) for name in names]
     draws = [beta.ppf(low + (1 - low) * grid, *prior[name]) for low, name in zip(below, names, strict=True)]
-    before = xr.Dataset(
-        {"accuracy": (("chain", "draw", "channel"), np.array(draws).T[None])}, coords={"channel": names, "chain": [0]}
-    ).assign_coords(draw=np.arange(2000))
+    values = np.array(draws).T.reshape(*shape, len(names))
+    before = _numbered(xr.Dataset({"accuracy": (("chain", "draw", "channel"), values)}, coords={"channel": names}))
     trees = {
         "before the data": xr.DataTree.from_dict({"posterior": before}),
         "after": xr.DataTree.from_dict({"posterior": _numbered(posterior[["accuracy"]])}),
@@ -75,10 +77,10 @@ def _forest(trees: Any, name: str, label: str) -> Figure:
         ci_probs=(0.5, 0.9),
         point_estimate="median",
         backend="matplotlib",
-        visuals={"remove_axis": False},
     )
     figure = _released(drawn)
-    figure.axes[0].set_xlabel(label, color=MUTED)
+    # Its first axes hold the names, the second the intervals.
+    figure.axes[1].set_xlabel(label, color=MUTED)
     return figure
 
 
@@ -102,7 +104,15 @@ def khat_figure(loo: Any) -> Figure:
     """Draw Pareto k of every incident: above the line, leaving it out is not foreseen reliably."""
     import arviz_plots
 
-    return _released(arviz_plots.plot_khat(loo, backend="matplotlib"))
+    return _released(
+        arviz_plots.plot_khat(
+            loo,
+            threshold=loo.good_k,
+            hline_values=[loo.good_k],
+            backend="matplotlib",
+            visuals={"hlines": {"color": MUTED}},
+        )
+    )
 
 
 def reliability_figure(parts: Mapping[str, Reliability]) -> Figure:
@@ -158,7 +168,8 @@ def waterfall_figure(found: Waterfall) -> Figure:
     axes.set_yticks(range(n + 1), [*labels, last], parse_math=False)
     axes.set_ylim(n + 0.6, -0.6)
     axes.axvline(0, color=MUTED, linewidth=0.8)
-    axes.margins(x=0.12)
+    axes.use_sticky_edges = False
+    axes.margins(x=0.15)
     focus = shown_text(found.focus, _NAME_LIMIT)
     axes.set_xlabel(f"log odds that {focus} did it (bits)", color=MUTED, parse_math=False)
     _plain(axes)

@@ -130,6 +130,32 @@ def panel_view(decision: Decision, panel: pd.DataFrame) -> Group:
     return Group(table, Text(), *(Text(shown_text(sentence)) for sentence in said))
 
 
+def confidence_sets_table(decision: Decision, sets: pd.DataFrame) -> Table:
+    """Build the ranks that hold 90 % of the probability beside frequentist 90 % confidence sets for the rank.
+
+    Parameters
+    ----------
+    sets
+        As by `violencescore.confidence_sets.confidence_set_table`.
+    """
+    caption = (
+        "Ours: ranks that hold 90 % of the probability. Confidence sets, without a prior on the order (Mogstad and "
+        "others 2024): each holds the true rank in 90 % of repetitions, if scores are estimated with normal errors as "
+        "wide as the draws; together: all of them at once."
+    )
+    table = plain_table("Ranks beside confidence sets without a prior", caption)
+    table.add_column("organization", min_width=_MIN_NAME_WIDTH, max_width=_NAME_WIDTH, overflow="fold")
+    for heading in ("ours", "confidence set", "together"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    found = sets.set_index("organization_id")
+    for line in decision.ranking.to_dict("records"):
+        row = found.loc[line["organization_id"]]
+        ends = [(line["rank_low"], line["rank_high"]), (row["low"], row["high"]), (row["low_all"], row["high_all"])]
+        cells = [Text(interval_text(rank_text(float(low)), rank_text(float(high)))) for low, high in ends]
+        table.add_row(Text(shown_name(decision, str(line["organization_id"]), _NAME_LIMIT)), *cells)
+    return table
+
+
 def naive_comparison_table(rows: Sequence[NaiveRow]) -> Table:
     """Build the comparison of counting names with the model, beside the truth where that is known.
 

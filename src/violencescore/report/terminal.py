@@ -47,13 +47,25 @@ def print_messages(messages: Iterable[str]) -> None:
         screen().print(Text(shown_text(message), style="dim"))
 
 
-def print_ranking(decision: Decision) -> None:
-    """Print the probability-of-rank table."""
-    from violencescore.report.tables import ranking_table
+def print_ranking(decision: Decision, sets: pd.DataFrame | None = None) -> None:
+    """Print the probability-of-rank table, and frequentist confidence sets where they are given."""
+    from violencescore.report.tables import confidence_sets_table, ranking_table
 
     console = screen()
     console.print(ranking_table(decision, console.width))
     console.print()
+    if sets is not None:
+        console.print(confidence_sets_table(decision, sets))
+        console.print()
+
+
+def ranking_json(decision: Decision, sets: pd.DataFrame | None = None) -> list[dict[str, Any]]:
+    """Return the rows of the ranking, with the ends of the confidence sets where they are given."""
+    ranking = decision.ranking
+    if sets is not None:
+        ends = {"low": "set_low", "high": "set_high", "low_all": "set_low_all", "high_all": "set_high_all"}
+        ranking = ranking.merge(sets.rename(columns=ends)[["organization_id", *ends.values()]], on="organization_id")
+    return [{str(key): value for key, value in row.items()} for row in ranking.to_dict(orient="records")]
 
 
 def print_verdict(decision: Decision, panel: pd.DataFrame | None, scenarios: Sequence[ScenarioResult] = ()) -> None:
