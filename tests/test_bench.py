@@ -397,6 +397,8 @@ def test_variants_of_other_incidents_cannot_be_compared() -> None:
 
 def test_channels_that_are_always_right_make_up_no_disagreement_and_are_never_silent() -> None:
     assessment = simulated("plain", 2, 150)
+    # What a court found to be staged would be told differently by channels that can be forged.
+    assessment = replace_tables(assessment, adjudications=assessment.adjudications.iloc[:0])
     design, posterior, _ = drawn(assessment)
     sure = posterior.assign(
         accuracy=1.0 + 0 * posterior["accuracy"],
@@ -469,6 +471,19 @@ def test_everything_is_examined_printed_and_drawn(
     for name, figure in drawings.items():
         figure.savefig(tmp_path / f"{name}.svg")
         assert (tmp_path / f"{name}.svg").stat().st_size > 1000
+
+
+def test_an_organization_whose_id_looks_like_mathematics_is_drawn_as_it_stands(tmp_path: Path) -> None:
+    assessment = read_case(
+        organizations=["$\\frac,A,", "b$,B,"],
+        incidents=["$i1$,2026-07-02,$r"],
+        harms=["$i1$,killing,police,1,,"],
+        evidence=["$i1$,press,b$,,"],
+    )
+    _, posterior, _ = drawn(assessment, 50)
+    found = examination.examine(posterior, assessment, incident="$i1$")
+    for name, figure in examination.draw_figures(found, 1).items():
+        figure.savefig(tmp_path / f"{name}.svg")
 
 
 def test_a_run_alone_shows_its_channels_and_asks_for_the_tables(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,14 @@ def accuracy_forest(posterior: xr.Dataset, prior: Mapping[str, tuple[float, floa
 
 def reach_forest(posterior: xr.Dataset) -> Figure:
     """Draw how often each channel speaks of the incidents of each actor: median, 50 % and 90 % intervals."""
-    trees = xr.DataTree.from_dict({"posterior": _numbered(posterior[["reach"]])})
+    reach = posterior[["reach"]].assign_coords(actor=[_harmless(str(name)) for name in posterior["actor"].values])
+    trees = xr.DataTree.from_dict({"posterior": _numbered(reach)})
     return _forest(trees, "reach", "how often it speaks of an incident")
+
+
+def _harmless(text: str) -> str:
+    """Return text that arviz-plots, which leaves mathematics on, shows as it stands."""
+    return shown_text(text, _NAME_LIMIT).replace("$", r"\$")
 
 
 def _numbered(draws: xr.Dataset) -> xr.Dataset:
@@ -69,7 +76,7 @@ def _numbered(draws: xr.Dataset) -> xr.Dataset:
 def _forest(trees: Any, name: str, label: str) -> Figure:
     import arviz_plots
 
-    drawn = arviz_plots.plot_forest(
+    drawn: Any = arviz_plots.plot_forest(
         trees,
         var_names=[name],
         combined=True,
@@ -78,6 +85,8 @@ def _forest(trees: Any, name: str, label: str) -> Figure:
         point_estimate="median",
         backend="matplotlib",
     )
+    if isinstance(trees, dict):
+        drawn.add_legend("model", title="")
     figure = _released(drawn)
     # Its first axes hold the names, the second the intervals.
     figure.axes[1].set_xlabel(label, color=MUTED)
@@ -104,9 +113,11 @@ def khat_figure(loo: Any) -> Figure:
     """Draw Pareto k of every incident: above the line, leaving it out is not foreseen reliably."""
     import arviz_plots
 
+    ids = [_harmless(str(name)) for name in loo.pareto_k["incident"].values]
+    shown = dataclasses.replace(loo, pareto_k=loo.pareto_k.assign_coords(incident=ids))
     return _released(
         arviz_plots.plot_khat(
-            loo,
+            shown,
             threshold=loo.good_k,
             hline_values=[loo.good_k],
             backend="matplotlib",

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from violencescore.bench.waterfall import Waterfall
-from violencescore.report.tables import plain_table
+from violencescore.report.tables import plain_table, wide
 from violencescore.report.text import MISSING, shown_text
 
 _LIMIT = 60
@@ -21,7 +22,7 @@ _CHECKS = {
 }
 
 
-def channels_table(channels: pd.DataFrame, settled: pd.DataFrame | None) -> Table:
+def channels_table(channels: pd.DataFrame, settled: pd.DataFrame | None) -> Group:
     """Build the accuracy of each channel, and what settled incidents say of it without the model."""
     title = "Accuracy: how often a channel is right when it names one"
     caption = "Medians and 90 % intervals."
@@ -55,7 +56,7 @@ def _settled_cells(known: Any) -> list[str]:
     return [str(int(known["n"])), _number(known["share"]), _number(known["share_weighted"]), _interval(*corrected)]
 
 
-def quantity_table(channels: pd.DataFrame, quantity: str) -> Table:
+def quantity_table(channels: pd.DataFrame, quantity: str) -> Group:
     """Build reach or notoriety: a row for each actor, a column for each channel."""
     title, caption = {
         "reach": (
@@ -74,7 +75,7 @@ def quantity_table(channels: pd.DataFrame, quantity: str) -> Table:
     return _filled(plain_table(title, caption), ["", *names], rows)
 
 
-def waterfall_table(found: Waterfall) -> Table:
+def waterfall_table(found: Waterfall) -> Group:
     """Build the evidence on one incident, item by item."""
     caption = (
         f"Bits: by how much the log odds that {found.focus} did it change, to base 2: one bit doubles the odds. "
@@ -91,7 +92,7 @@ def waterfall_table(found: Waterfall) -> Table:
     return _filled(table, ["evidence", "bits", f"P({shown_text(found.focus, 24)})"], rows)
 
 
-def scores_table(scores: pd.DataFrame) -> Table:
+def scores_table(scores: pd.DataFrame) -> Group:
     """Build the scores of predictions of settled incidents."""
     corrected = "brier_weighted" in scores
     caption = (
@@ -117,7 +118,7 @@ def scores_table(scores: pd.DataFrame) -> Table:
     return _filled(table, ["", "n", "Brier ± error (prior)", "log (prior)", "Cllr", *more], rows)
 
 
-def checks_table(checks: pd.DataFrame) -> Table:
+def checks_table(checks: pd.DataFrame) -> Group:
     """Build the posterior predictive checks."""
     caption = (
         "Model: mean and 90 % of evidence that the model makes up for the same incidents. p: share of it above what "
@@ -132,7 +133,7 @@ def checks_table(checks: pd.DataFrame) -> Table:
     return _filled(table, ["check", "of", "observed", "model", "90 %", "p"], rows, left=2)
 
 
-def comparison_table(compared: pd.DataFrame) -> Table:
+def comparison_table(compared: pd.DataFrame) -> Group:
     """Build the comparison of model variants."""
     caption = (
         "Expected log density of an incident left out, by PSIS-LOO, summed over incidents; diff: to the best, with its "
@@ -158,7 +159,8 @@ def loo_sentence(loo: Any) -> str:
     )
 
 
-def _filled(table: Table, columns: list[str], rows: list[list[str]], left: int = 1) -> Table:
+def _filled(table: Table, columns: list[str], rows: list[list[str]], left: int = 1) -> Group:
+    """Fill a table, and set its title and caption across the screen: they are wider than most of these tables."""
     for i, name in enumerate(columns):
         justify: Any = "left" if i < left else "right"
         table.add_column(
@@ -166,7 +168,7 @@ def _filled(table: Table, columns: list[str], rows: list[list[str]], left: int =
         )
     for cells in rows:
         table.add_row(*(Text(shown_text(cell, _LIMIT)) for cell in cells))
-    return table
+    return wide(table)
 
 
 def _number(value: float) -> str:

@@ -130,7 +130,14 @@ def panel_view(decision: Decision, panel: pd.DataFrame) -> Group:
     return Group(table, Text(), *(Text(shown_text(sentence)) for sentence in said))
 
 
-def confidence_sets_table(decision: Decision, sets: pd.DataFrame) -> Table:
+def wide(table: Table) -> Group:
+    """Set title and caption of a narrow table across the screen."""
+    title, caption = table.title or "", table.caption or ""
+    table.title = table.caption = None
+    return Group(title, table, caption)
+
+
+def confidence_sets_table(decision: Decision, sets: pd.DataFrame) -> Group:
     """Build the ranks that hold 90 % of the probability beside frequentist 90 % confidence sets for the rank.
 
     Parameters
@@ -153,7 +160,7 @@ def confidence_sets_table(decision: Decision, sets: pd.DataFrame) -> Table:
         ends = [(line["rank_low"], line["rank_high"]), (row["low"], row["high"]), (row["low_all"], row["high_all"])]
         cells = [Text(interval_text(rank_text(float(low)), rank_text(float(high)))) for low, high in ends]
         table.add_row(Text(shown_name(decision, str(line["organization_id"]), _NAME_LIMIT)), *cells)
-    return table
+    return wide(table)
 
 
 def naive_comparison_table(rows: Sequence[NaiveRow]) -> Table:
