@@ -285,9 +285,10 @@ def test_too_few_settled_incidents_are_refused_with_the_way_out(n_folds: int) ->
 
 
 @pytest.fixture
-def fitted_without_sampling(monkeypatch: pytest.MonkeyPatch) -> list:
+def fitted_without_sampling(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> list:
     """In place of a fit, draws around the middle of the prior; the assessments that were to be fitted are kept."""
     seen = []
+    converged = getattr(request, "param", True)
 
     def fit(assessment, seed=None, **_: object) -> SimpleNamespace:
         seen.append(assessment)
@@ -295,7 +296,7 @@ def fitted_without_sampling(monkeypatch: pytest.MonkeyPatch) -> list:
         tree = xr.DataTree.from_dict({"posterior": posterior})
         told = SimpleNamespace(responsibility=responsibility)
         return SimpleNamespace(
-            design=design, posterior=tree, attribution=told, diagnostics=SimpleNamespace(converged=True)
+            design=design, posterior=tree, attribution=told, diagnostics=SimpleNamespace(converged=converged)
         )
 
     monkeypatch.setattr(folds, "fit_assessment", fit)
@@ -461,7 +462,7 @@ def test_everything_is_examined_printed_and_drawn(
     )
     value = json.loads(json.dumps(examination.to_json_dict(found)))
     assert set(value) == {
-        "channels", "settled", "checks", "scores", "compared", "predictions", "loo", "incident",
+        "channels", "settled", "checks", "scores", "compared", "predictions", "loo", "incident", "unconverged",
     }  # fmt: skip
     assert {row["variant"] for row in value["compared"]} == {"as it is", "no-false-flags"}
     drawings = examination.draw_figures(found, 1)
@@ -471,6 +472,15 @@ def test_everything_is_examined_printed_and_drawn(
     for name, figure in drawings.items():
         figure.savefig(tmp_path / f"{name}.svg")
         assert (tmp_path / f"{name}.svg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("fitted_without_sampling", [False], indirect=True)
+def test_folds_and_variants_that_have_not_converged_are_named(fitted_without_sampling: list) -> None:
+    assessment = simulated("demo", 1, 200)
+    _, posterior, _ = drawn(assessment, 20)
+    found = examination.examine(posterior, assessment, n_folds=2, variants=["equal-reach"])
+    assert found.unconverged == ("fold 1", "fold 2", "equal-reach")
+    assert examination.to_json_dict(found)["unconverged"] == ["fold 1", "fold 2", "equal-reach"]
 
 
 def test_an_organization_whose_id_looks_like_mathematics_is_drawn_as_it_stands(tmp_path: Path) -> None:

@@ -196,6 +196,11 @@ def _print_examination(found: Examination, figures: Path | None, *, as_json: boo
         console.print()
     if found.loo is not None:
         terminal.print_line(bench.loo_sentence(next(iter(found.loo.values()))))
+    if found.unconverged:
+        names = ", ".join(found.unconverged)
+        terminal.print_line(
+            f"Not converged, so that their figures cannot be relied on: {names}. Draw more.", "bold red"
+        )
     if found.settled is None:
         terminal.print_line("For settled incidents, checks and predictions name the tables with --assessment DIR.")
     if figures is not None:

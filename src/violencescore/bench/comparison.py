@@ -90,7 +90,7 @@ def incident_loo(design: Design, posterior: xr.Dataset, n_draws: int = N_DRAWS) 
     coords = {"incident": design.incident_id.astype(str)}
     return ELPDDataLOO(
         elpd=float(elpd.sum()),
-        se=float(np.sqrt(len(elpd) * np.var(elpd, ddof=1))),
+        se=float(np.sqrt(len(elpd) * np.var(elpd, ddof=1))) if len(elpd) > 1 else float("nan"),
         p=float((lppd[at] - elpd).sum()),
         n_samples=n_samples,
         n_data_points=len(elpd),

@@ -44,6 +44,8 @@ class Examination:
         Of settled incidents; see ``folds``.
     loo, compared
         Leave-one-out densities by variant, and their comparison where there are several.
+    unconverged
+        Folds and variants whose chains had not converged: their figures cannot be relied on.
     """
 
     posterior: xr.Dataset
@@ -56,6 +58,7 @@ class Examination:
     scores: pd.DataFrame | None = None
     loo: Mapping[str, Any] | None = None
     compared: pd.DataFrame | None = None
+    unconverged: tuple[str, ...] = ()
 
 
 def examine(
@@ -106,17 +109,27 @@ def examine(
     )
     if n_folds:
         predictions = predict_settled(assessment, n_folds, progress=progress, **given)
-        found = dataclasses.replace(found, predictions=predictions, scores=score_table(predictions))
+        failed = sorted(set(predictions.table["fold"][~predictions.table["converged"]]))
+        found = dataclasses.replace(
+            found,
+            predictions=predictions,
+            scores=score_table(predictions),
+            unconverged=tuple(f"fold {fold + 1}" for fold in failed),
+        )
     if variants:
-        loo = {**(found.loo or {}), **_fit_variants(assessment, variants, given, progress)}
-        found = dataclasses.replace(found, loo=loo, compared=compare_variants(loo))
+        fitted, failed = _fit_variants(assessment, variants, given, progress)
+        loo = {**(found.loo or {}), **fitted}
+        found = dataclasses.replace(
+            found, loo=loo, compared=compare_variants(loo), unconverged=(*found.unconverged, *failed)
+        )
     return found
 
 
 def _fit_variants(
     assessment: Assessment, variants: Sequence[str], given: Mapping[str, int | None], progress: Progress
-) -> dict[str, Any]:
-    found = {}
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the leave-one-out density of each variant, and which had not converged."""
+    found, failed = {}, []
     for variant in variants:
 
         def report(stage: str, done: int, total: int, variant: str = variant) -> None:
@@ -126,7 +139,9 @@ def _fit_variants(
         changed = dataclasses.replace(assessment, methodology=methodology)
         fitted = fit_assessment(changed, progress=report, **given)
         found[variant] = incident_loo(fitted.design, fitted.posterior["posterior"].to_dataset())
-    return found
+        if not fitted.diagnostics.converged:
+            failed.append(variant)
+    return found, failed
 
 
 def to_json_dict(found: Examination) -> dict[str, Any]:
@@ -152,6 +167,8 @@ def to_json_dict(found: Examination) -> dict[str, Any]:
     if found.waterfall is not None:
         told_of = found.waterfall
         result["incident"] = {**vars(told_of), "steps": records(told_of.steps)}
+    if found.scores is not None or found.compared is not None:
+        result["unconverged"] = list(found.unconverged)
     return result
 
 

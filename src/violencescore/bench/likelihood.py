@@ -7,6 +7,7 @@ at once: draws come in chunks.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -231,8 +232,6 @@ def responsibilities(design: Design, posterior: xr.Dataset) -> tuple[FloatArray,
 
 def one_incident(design: Design, incident: int, steps: tuple[Patterns, npt.NDArray[np.int64]]) -> Design:
     """Return a design whose groups are the cell of one incident with each of the patterns given."""
-    import dataclasses
-
     patterns, order = steps
     g = design.incident_group[incident]
     cell = {name: np.full(len(order), getattr(design.groups, name)[g]) for name in ("kind", "region", "period")}
