@@ -17,7 +17,7 @@ PACKAGE = Path(violencescore.__file__).parent
 
 ORDER = """
 errors names fingerprint jsontext output progress
-wording methodology
+wording scenario_choices methodology
 tables schemas identities relations cleaning assessment
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
 grouping design
@@ -25,16 +25,19 @@ model model.types model.zerosum model.layout model.effects model.violence model.
 model.specification model.quantities
 sampling
 attribution diagnostics revenue
-montecarlo ranks decision scores verdict panel
-fitting runs example
-report report.text report.identification report.sentences report.worlds report.figures report.tables report.page
+montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets
+fitting runs refits example
+report report.text report.identification report.sentences report.worlds report.figures report.tables report.scenarios
+report.page
 report.terminal
 simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments
 simulation
 calibration calibration.methods calibration.plan calibration.assessments calibration.counting calibration.refits calibration.prior_worlds calibration.sbc
 calibration.folder calibration.workers calibration.frames calibration.tables calibration.figures calibration.results
 report.calibration
-commands calibrating cli __main__
+bench bench.likelihood bench.waterfall bench.channels bench.scoring bench.folds bench.comparison bench.checks
+bench.figures bench.examination report.bench
+commands calibrating workbench_commands cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 

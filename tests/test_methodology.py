@@ -69,7 +69,9 @@ def test_intensity_is_the_default_divided_by_revenue_and_nothing_else() -> None:
         shipped_methodology("kleiman-2011-intensity").model_dump(),
     )
     differs = {key for key in base if base[key] != derived[key]}
-    assert differs == {"id", "title", "description", "score"}
+    assert differs == {"id", "title", "description", "score", "scenario"}
+    names = [[s["name"] for s in found["scenario"]] for found in (base, derived)]
+    assert set(names[0]) - set(names[1]) == {"per revenue"}
     assert derived["score"] == {"estimand": "realized", "per": "revenue"}
 
 
@@ -307,7 +309,8 @@ def test_the_digest_moves_with_every_single_value() -> None:
     }
     whole = methodology_from_dict({"extends": "kleiman-2011", "window": days}).model_dump(mode="json")
     digests = {methodology_from_dict(whole).sha256}
-    changes = [(path, value) for path, value in leaves(whole) if path[-1] != "tie_break" and path[-1] != "victim_role"]
+    fixed = ("tie_break", "victim_role", "weights", "without_channel", "without_source")
+    changes = [(path, value) for path, value in leaves(whole) if path[-1] not in fixed and value is not None]
     for path, value in changes:
         changed = methodology_from_dict(whole).model_dump(mode="json")
         inner = changed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,14 @@ import numpy as np
 import pandas as pd
 
 from violencescore import relations
-from violencescore.cleaning import assign_categories, assign_periods, is_copy, number_pieces, resolve_overlaps
+from violencescore.cleaning import (
+    assign_categories,
+    assign_periods,
+    is_copy,
+    leave_out_sources,
+    number_pieces,
+    resolve_overlaps,
+)
 from violencescore.errors import Fault, InputError
 from violencescore.identities import Directory, build_directory, check_organizations
 from violencescore.methodology import Methodology, methodology_from_bytes
@@ -77,7 +84,9 @@ class Assessment:
     inputs: Mapping[str, str]
 
 
-def read_assessment(folder: str | Path, methodology: Methodology | None = None) -> Assessment:
+def read_assessment(
+    folder: str | Path, methodology: Methodology | None = None, *, without_sources: Collection[str] = ()
+) -> Assessment:
     """Read and validate the folder of an assessment.
 
     Parameters
@@ -86,6 +95,8 @@ def read_assessment(folder: str | Path, methodology: Methodology | None = None) 
         Holds ``methodology.toml`` and the tables, each as CSV (UTF-8) or Parquet.
     methodology
         Used instead of the one in the folder, which is then not read.
+    without_sources
+        Ids of sources to leave out as if they did not exist (see ``cleaning.leave_out_sources``).
 
     Raises
     ------
@@ -115,7 +126,7 @@ def read_assessment(folder: str | Path, methodology: Methodology | None = None) 
     faults += found
     if faults or methodology is None:
         raise InputError(_in_order(faults))
-    return _clean(frames, methodology, inputs)
+    return _clean(frames, methodology, inputs, without_sources)
 
 
 def _read_methodology(folder: Path, inputs: dict[str, str]) -> tuple[Methodology | None, list[Fault]]:
@@ -231,12 +242,18 @@ def _in_order(faults: list[Fault]) -> list[Fault]:
     )
 
 
-def _clean(frames: dict[str, pd.DataFrame], methodology: Methodology, inputs: Mapping[str, str]) -> Assessment:
+def _clean(
+    frames: dict[str, pd.DataFrame],
+    methodology: Methodology,
+    inputs: Mapping[str, str],
+    without_sources: Collection[str],
+) -> Assessment:
     messages: list[str] = []
     tables = {
         name: frames.get(name, pd.DataFrame({column: pd.Series(dtype="str") for column in COLUMNS[name]}))
         for name in COLUMNS
     }
+    tables = leave_out_sources(tables, without_sources)
     incidents = _date_incidents(tables["incidents"], methodology, messages)
     harms = _select_harms(tables["harms"], incidents, methodology, messages)
     incidents = _harmed_incidents(incidents, tables["harms"], harms, messages)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -93,3 +95,29 @@ def is_copy(evidence: pd.DataFrame, piece: pd.Series) -> pd.Series:
     again = evidence.assign(piece=piece).duplicated(["piece", "organization_id"])
     same_source = evidence.duplicated(["incident_id", "channel", "organization_id", "source_id", "origin"])
     return again | (same_source & (evidence["origin"] == "") & (evidence["source_id"] != ""))
+
+
+def leave_out_sources(tables: Mapping[str, pd.DataFrame], sources: Collection[str]) -> dict[str, pd.DataFrame]:
+    """Return the tables as they would be if some sources did not exist.
+
+    Their rows of evidence, reports and revenue go. So does an incident that only they list in ``reports``, unless
+    evidence of another source or an adjudication speaks of it. To be done before copies are dropped: what another
+    source repeated stays known through that source.
+
+    Parameters
+    ----------
+    tables
+        Checked tables by name, with the columns of the assessment.
+    sources
+        Ids of the sources to leave out.
+    """
+    if not sources:
+        return dict(tables)
+    kept = dict(tables)
+    for name in ("evidence", "reports", "revenue"):
+        kept[name] = tables[name][~tables[name]["source_id"].isin(list(sources))].reset_index(drop=True)
+    listed = set(tables["reports"]["incident_id"]) - set(kept["reports"]["incident_id"])
+    known = {*kept["evidence"]["incident_id"], *kept["adjudications"]["incident_id"]}
+    gone = tables["incidents"]["incident_id"].isin(list(listed - known))
+    kept["incidents"] = tables["incidents"][~gone].reset_index(drop=True)
+    return kept

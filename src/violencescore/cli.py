@@ -15,6 +15,7 @@ from violencescore import calibrating  # noqa: F401 (registers its command)
 from violencescore.commands import REFUSED, app
 from violencescore.errors import Fault, InputError, RefusedError
 from violencescore.report import terminal
+from violencescore.workbench_commands import attribution, scenarios  # noqa: F401 (importing them is what registers the commands)
 
 BAD_INPUT, INTERRUPTED = 2, 130
 

@@ -210,18 +210,31 @@ def fit(
 
 
 @app.command(rich_help_panel=_VERDICT)
-def rank(run: RunFolder, as_json: AsJson = False) -> None:
+def rank(
+    run: RunFolder,
+    confidence_sets: Annotated[
+        bool,
+        typer.Option("--confidence-sets", metavar="", help="Show frequentist confidence sets for ranks beside ours."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Print the probability of each rank, from the draws of a run.
 
     Example: `violencescore rank my-run`
     """
     from violencescore.runs import load_run
 
-    decision = load_run(run).decide()
+    loaded = load_run(run)
+    decision = loaded.decide()
+    sets = None
+    if confidence_sets:
+        from violencescore.confidence_sets import confidence_set_table
+
+        sets = confidence_set_table(loaded.scores(), 0.9, seed=loaded.methodology.sampling.seed)
     if as_json:
-        terminal.print_json(decision.ranking.to_dict(orient="records"))
+        terminal.print_json(terminal.ranking_json(decision, sets))
     else:
-        terminal.print_ranking(decision)
+        terminal.print_ranking(decision, sets)
 
 
 @app.command(rich_help_panel=_VERDICT)
@@ -235,9 +248,9 @@ def decide(run: RunFolder, confidence: Confidence = None, as_json: AsJson = Fals
     loaded = load_run(run)
     decision = loaded.decide(confidence)
     if as_json:
-        terminal.print_json(terminal.verdict_json(decision, loaded.panel))
+        terminal.print_json(terminal.verdict_json(decision, loaded.panel, loaded.scenarios))
     else:
-        terminal.print_verdict(decision, loaded.panel)
+        terminal.print_verdict(decision, loaded.panel, loaded.scenarios)
     _exit_with(decision)
 
 
@@ -404,6 +417,7 @@ def _write_page(run: Run, decision: Decision, out: Path) -> None:
         methodology=methodology.model_dump(mode="json"),
         fictional=methodology.fictional,
         panel=run.panel,
+        scenarios=run.scenarios,
     )
     write_file(out, render_page(decision, context).encode("utf-8"))
 

@@ -210,7 +210,7 @@ def decide(
     leader = None if ranking.empty else str(ranking["organization_id"].iloc[0])
     stand_out = _p_stand_out(draws, p_first, leader, rule.margin)
     obstacles = _find_obstacles(draws, p_first, diagnostics, methodology.sampling.max_rhat)
-    outcome = _judge(stand_out, required, rule.extend_within, bool(obstacles))
+    outcome = judge(stand_out, required, rule.extend_within, bool(obstacles))
     decision = Decision(
         outcome=outcome,
         selected=leader if outcome == "selected" else None,
@@ -249,7 +249,8 @@ def _is_near_line(value: Probability, line: float) -> bool:
     return abs(value.p - line) <= N_ERRORS * value.mcse + _ROUNDING
 
 
-def _judge(value: Probability | None, required: float, extend_within: float, has_obstacle: bool) -> Outcome:
+def judge(value: Probability | None, required: float, extend_within: float, has_obstacle: bool) -> Outcome:
+    """Return the outcome of a probability under the rule; see `decide` for its four lines."""
     if value is None or has_obstacle:
         return "not_estimable"
     if value.p - N_ERRORS * value.mcse >= required - _ROUNDING:

@@ -29,6 +29,7 @@ from pydantic import (
 from violencescore.errors import Fault, InputError
 from violencescore.fingerprint import canonical_sha256
 from violencescore.names import category_label
+from violencescore.scenario_choices import PARTS, Scenario, scenario_faults
 from violencescore.wording import ManyFaults, plain_findings, value_as_text
 
 DEFAULT = "kleiman-2011"
@@ -171,6 +172,7 @@ class Weights(_Part):
 class RevenuePrior(_Part):
     """Prior of revenues, on the log scale; ``interval`` is the share that (low, high) cover."""
 
+    pooling: Literal["fixed", "learned"] = "fixed"
     source_bias: Positive = 0.3
     source_error: Positive = 0.2
     interval: Share = 0.9
@@ -241,6 +243,15 @@ class Methodology(_Part):
     revenue: RevenuePrior = RevenuePrior()
     priors: Priors = Priors()
     sampling: Sampling = Sampling()
+    scenario: tuple[Scenario, ...] = ()
+
+    @field_validator("scenario")
+    @classmethod
+    def _known_words(cls, value: tuple[Scenario, ...], info: ValidationInfo) -> tuple[Scenario, ...]:
+        words = [info.data.get(key) for key in ("elements", "victim_roles", "channels")]
+        if all(part is not None for part in words) and (found := list(scenario_faults(value, *words))):  # type: ignore[arg-type]
+            raise ManyFaults(found)
+        return value
 
     @field_validator("elements", "victim_roles")
     @classmethod
@@ -288,7 +299,7 @@ class Methodology(_Part):
         return canonical_sha256(self.model_dump(mode="json"))
 
 
-_PARTS: tuple[type[BaseModel], ...] = (Methodology, *_Part.__subclasses__())
+_PARTS: tuple[type[BaseModel], ...] = (Methodology, *_Part.__subclasses__(), *PARTS)
 _KEYS = tuple({key: None for part in _PARTS for key in part.model_fields})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,17 +24,19 @@ from violencescore.fingerprint import file_sha256
 from violencescore.jsontext import json_text
 from violencescore.methodology import Methodology, methodology_from_dict
 from violencescore.names import CATEGORY, CHAIN, DRAW, ORGANIZATION, OTHER
-from violencescore.output import require_free, write_folder
+from violencescore.output import require_free, write_file, write_folder
 from violencescore.panel import panel_table
+from violencescore.scenarios import ScenarioResult, draw_scenarios, result_from_json
 from violencescore.scores import score_draws
 from violencescore.verdict import decide_posterior
 
 if TYPE_CHECKING:
+    from violencescore.assessment import Assessment
     from violencescore.fitting import Fit
 
 RANKING, PAIRWISE, DECISION = "ranking.csv", "pairwise.csv", "decision.json"
 ATTRIBUTION, DIAGNOSTICS, POSTERIOR = "attribution.csv", "diagnostics.json", "posterior.nc"
-METHODOLOGY, RUN, PANEL = "methodology.json", "run.json", "panel.csv"
+METHODOLOGY, RUN, PANEL, SCENARIOS = "methodology.json", "run.json", "panel.csv", "scenarios.json"
 
 _PACKAGES = (
     "numpy", "scipy", "pandas", "xarray", "numba", "nutpie", "pymc", "pytensor", "arviz", "arviz-stats",
@@ -90,6 +92,24 @@ class Run:
         """Who is first by each panelist's own weights; None without a panel."""
         return panel_table(self.posterior, self.methodology)
 
+    @cached_property
+    def scenarios(self) -> tuple[ScenarioResult, ...]:
+        """What every scenario of the methodology found; one that needs a refit and had none is ``not_run``.
+
+        Raises
+        ------
+        InputError
+            If the file of the refits cannot be read.
+        """
+        path = self.folder / SCENARIOS
+        kept: tuple[ScenarioResult, ...] = ()
+        if SCENARIOS in self.run["outputs"]:
+            try:
+                kept = tuple(result_from_json(value) for value in _read_object(path)["scenarios"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise InputError([Fault(str(path), f"does not hold results of scenarios ({error!r})")]) from error
+        return draw_scenarios(self.posterior, self.methodology, self.diagnostics, kept)
+
     def scores(self) -> xr.DataArray:
         """Draws of the scores (chain, draw, organization) under the methodology of the run."""
         return score_draws(self.posterior, self.methodology)
@@ -135,6 +155,31 @@ def write_run(fit: Fit, folder: str | Path, seconds: Mapping[str, float]) -> Non
             "messages": list(fit.assessment.messages),
         }
         _write_json(staging / RUN, content)
+
+
+def add_scenarios(run: Run, results: Sequence[ScenarioResult]) -> None:
+    """Put the results of scenarios that needed a refit into a run folder, in place of earlier ones.
+
+    Interrupted at any point, the folder is a whole run, at worst without scenarios.
+    """
+    record = dict(run.run)
+    record["outputs"] = {name: digest for name, digest in run.run["outputs"].items() if name != SCENARIOS}
+    path = run.folder / SCENARIOS
+    write_file(run.folder / RUN, _as_bytes(record))
+    write_file(path, _as_bytes({"scenarios": [result.to_json_dict() for result in results]}))
+    record["outputs"] = {**record["outputs"], SCENARIOS: file_sha256(path)}
+    write_file(run.folder / RUN, _as_bytes(record))
+
+
+def require_same_inputs(run: Run, assessment: Assessment) -> None:
+    """Raise ``InputError`` unless the run was made of this assessment: same tables, same methodology."""
+    found = [
+        Fault(name, f"is not the file that {run.folder} was fitted to; fit again, or name the folder it was fitted to")
+        for name, digest in sorted({**run.run.get("inputs", {}), **assessment.inputs}.items())
+        if not run.run.get("inputs", {}).get(name) == assessment.inputs.get(name) == digest
+    ]
+    if found:
+        raise InputError(found)
 
 
 def require_writable(folder: str | Path) -> None:
@@ -221,7 +266,11 @@ def _check_digest(path: Path, expected: object) -> list[Fault]:
 
 
 def _write_json(path: Path, value: object) -> None:
-    path.write_text(json_text(value) + "\n", encoding="utf-8")
+    path.write_bytes(_as_bytes(value))
+
+
+def _as_bytes(value: object) -> bytes:
+    return (json_text(value) + "\n").encode("utf-8")
 
 
 def _read_json(path: Path) -> Any:

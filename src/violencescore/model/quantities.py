@@ -17,7 +17,7 @@ from violencescore.design import Design
 from violencescore.methodology import Priors
 from violencescore.model import layout as lay
 from violencescore.model.effects import learned_scale
-from violencescore.model.evidence import channels, staging
+from violencescore.model.evidence import channels, engagement, staging
 from violencescore.model.kernel import Kernel
 from violencescore.model.layout import Layout
 from violencescore.model.types import Array, Index
@@ -70,7 +70,8 @@ def quantities(kernel: Kernel, design: Design, vectors: npt.NDArray[np.float64])
     xarray.Dataset
         ``rate`` (incidents per period, by kind, period, actor), ``presence`` (region, actor; sums to one over
         regions), ``reach`` (channel, actor), ``accuracy`` (channel), ``notoriety`` (channel, actor), and, where false
-        flags could show, ``false_flag`` (period, actor) and ``target`` (actor, framed).
+        flags could show, ``false_flag`` (period, actor) and ``target`` (actor, framed); where incidents lie between
+        candidates, ``engagement`` (candidate): the weight of each member of each set beside its rate.
     """
     n_chains, n_draws, _ = vectors.shape
     shapes = _shapes(kernel.layout)
@@ -93,8 +94,18 @@ def quantities(kernel: Kernel, design: Design, vectors: npt.NDArray[np.float64])
         name: (("chain", "draw", *shapes[name][0]), value.reshape(n_chains, n_draws, *value.shape[1:]))
         for name, value in kept.items()
     }
+    if design.engages:
+        data["engagement"] = (("chain", "draw", "candidate"), _engagement(kernel, vectors))
     used = {dim for dims, _ in data.values() for dim in dims}
     return xr.Dataset(data, coords={name: value for name, value in coords.items() if name in used})
+
+
+def _engagement(kernel: Kernel, vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Weight of each member of each set of candidates (chain, draw, candidate), in the order of ``set_member``."""
+    offset, sizes, prior, _, _, factors, _ = kernel.forward_arguments()
+    flat = vectors.reshape(-1, vectors.shape[-1])
+    found = np.array([engagement(vector, offset, sizes, prior, factors[5]) for vector in flat])
+    return found.reshape(*vectors.shape[:2], -1)
 
 
 def _shapes(layout: Layout) -> dict[str, tuple[tuple[str, ...], tuple[int, ...]]]:

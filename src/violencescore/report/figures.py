@@ -45,7 +45,7 @@ def rank_heat_map(decision: Decision) -> Figure:
     """
     probabilities = _ordered_rank_probabilities(decision)
     n = len(probabilities)
-    figure, axes = _figure(width=2.6 + 0.5 * n, height=1.0 + 0.42 * n)
+    figure, axes = blank_figure(width=2.6 + 0.5 * n, height=1.0 + 0.42 * n)
     axes.imshow(probabilities, cmap=_shades(), vmin=0.0, vmax=1.0, aspect="auto")
     cell = cell_format(min(decision.ranking["p_first_mcse"], default=0.0))
     for row, values in enumerate(probabilities):
@@ -71,7 +71,7 @@ def score_intervals(decision: Decision) -> Figure:
     ranking = decision.ranking
     ends = [ranking[f"score_{end}"].astype(float).tolist() for end in ("low", "median", "high")]
     shown = number_format(value for column in ends for value in column)
-    figure, axes = _figure(width=5.2, height=0.75 + 0.48 * len(ranking))
+    figure, axes = blank_figure(width=5.2, height=0.75 + 0.48 * len(ranking))
     for row, (low, median, high) in enumerate(zip(*ends, strict=True)):
         chosen = ranking["organization_id"].iloc[row] == decision.selected
         name = shown_text(_ordered_names(decision)[row], _NAME_LIMIT)
@@ -129,7 +129,8 @@ def svg_text(figure: Figure, *, title: str, description: str, prefix: str) -> st
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def blank_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return an empty figure and its axes, without frame, outside of pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

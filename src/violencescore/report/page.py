@@ -14,6 +14,7 @@ from violencescore.montecarlo import format_probability
 from violencescore.panel import panel_sentences
 from violencescore.report.figures import score_intervals, svg_text
 from violencescore.report.identification import family_rows, parameter_rows
+from violencescore.report.scenarios import scenario_rows
 from violencescore.report.sentences import (
     OUTCOME_LABELS,
     assumption_sentences,
@@ -34,6 +35,7 @@ from violencescore.report.text import (
     shown_text,
 )
 from violencescore.report.worlds import hundred_worlds
+from violencescore.scenarios import ScenarioResult, scenario_sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +69,8 @@ class PageContext:
         Whether organizations and events are invented, which the page then says at the top.
     panel
         As by `violencescore.panel.panel_table`; None without a panel.
+    scenarios
+        What the scenarios of the methodology found.
     """
 
     title: str
@@ -77,6 +81,7 @@ class PageContext:
     methodology: Mapping[str, Any] = field(default_factory=dict)
     fictional: bool = False
     panel: pd.DataFrame | None = None
+    scenarios: tuple[ScenarioResult, ...] = ()
 
 
 def render_page(decision: Decision, context: PageContext) -> str:
@@ -108,6 +113,9 @@ def render_page(decision: Decision, context: PageContext) -> str:
         identification=parameter_rows(identified),
         panel=_panel_rows(decision, panel),
         panel_sentences=_panel_sentences(decision, panel),
+        scenarios=scenario_rows(decision, context.scenarios),
+        scenario_sentences=scenario_sentences(context.scenarios, decision),
+        leader_name="" if decision.leader is None else shown_name(decision, decision.leader),
         origin=_origin_rows(decision, context),
         missing=MISSING,
     )

@@ -76,7 +76,7 @@ def ranking_table(decision: Decision, width: int = 80) -> Table:
     name_width = min(_KEPT_NAME_WIDTH, max(map(cell_len, names), default=0))
     columns = _fitting_columns(decision.ranking, width - max(name_width, _MIN_NAME_WIDTH))
     fit = "" if decision.outcome != "not_estimable" else ", for inspection only: no verdict can rest on it"
-    table = _plain_table(f"Probability of each rank{fit}", _ranking_caption(decision))
+    table = plain_table(f"Probability of each rank{fit}", _ranking_caption(decision))
     table.add_column("organization", min_width=_MIN_NAME_WIDTH, max_width=_NAME_WIDTH, overflow="fold")
     for heading in columns:
         table.add_column(Text(heading), justify="right", no_wrap=True)
@@ -110,7 +110,7 @@ def panel_view(decision: Decision, panel: pd.DataFrame) -> Group:
     panel
         As by `violencescore.panel.panel_table`.
     """
-    table = _plain_table("By each panelist's own weights", "")
+    table = plain_table("By each panelist's own weights", "")
     table.add_column("panelist", min_width=_MIN_NAME_WIDTH, max_width=_NAME_WIDTH, overflow="fold")
     table.add_column("likeliest first", max_width=_NAME_WIDTH, overflow="fold")
     table.add_column("P(1st)", justify="right", no_wrap=True)
@@ -130,6 +130,39 @@ def panel_view(decision: Decision, panel: pd.DataFrame) -> Group:
     return Group(table, Text(), *(Text(shown_text(sentence)) for sentence in said))
 
 
+def wide(table: Table) -> Group:
+    """Set title and caption of a narrow table across the screen."""
+    title, caption = table.title or "", table.caption or ""
+    table.title = table.caption = None
+    return Group(title, table, caption)
+
+
+def confidence_sets_table(decision: Decision, sets: pd.DataFrame) -> Group:
+    """Build the ranks that hold 90 % of the probability beside frequentist 90 % confidence sets for the rank.
+
+    Parameters
+    ----------
+    sets
+        As by `violencescore.confidence_sets.confidence_set_table`.
+    """
+    caption = (
+        "Ours: ranks that hold 90 % of the probability. Confidence sets, without a prior on the order (Mogstad and "
+        "others 2024): each holds the true rank in 90 % of repetitions, if scores are estimated with normal errors as "
+        "wide as the draws; together: all of them at once."
+    )
+    table = plain_table("Ranks beside confidence sets without a prior", caption)
+    table.add_column("organization", min_width=_MIN_NAME_WIDTH, max_width=_NAME_WIDTH, overflow="fold")
+    for heading in ("ours", "confidence set", "together"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    found = sets.set_index("organization_id")
+    for line in decision.ranking.to_dict("records"):
+        row = found.loc[line["organization_id"]]
+        ends = [(line["rank_low"], line["rank_high"]), (row["low"], row["high"]), (row["low_all"], row["high_all"])]
+        cells = [Text(interval_text(rank_text(float(low)), rank_text(float(high)))) for low, high in ends]
+        table.add_row(Text(shown_name(decision, str(line["organization_id"]), _NAME_LIMIT)), *cells)
+    return wide(table)
+
+
 def naive_comparison_table(rows: Sequence[NaiveRow]) -> Table:
     """Build the comparison of counting names with the model, beside the truth where that is known.
 
@@ -142,7 +175,7 @@ def naive_comparison_table(rows: Sequence[NaiveRow]) -> Table:
     shown += [[*map(number_format(column), column)] for column in columns[2:]]
     tops = [max((value for value in column if math.isfinite(value)), default=math.nan) for column in columns]
     headings = ["times named", "P(1st)", "true score"][: len(columns)]
-    table = _plain_table("Counting names against the model", _naive_caption(rows, columns, tops))
+    table = plain_table("Counting names against the model", _naive_caption(rows, columns, tops))
     table.add_column("organization", min_width=_MIN_NAME_WIDTH, overflow="fold")
     for heading in headings:
         table.add_column(f"{heading}  ", justify="right", no_wrap=True)
@@ -167,7 +200,8 @@ def faults_table(faults: Iterable[Fault]) -> Table:
     return table
 
 
-def _plain_table(title: str, caption: str) -> Table:
+def plain_table(title: str, caption: str) -> Table:
+    """Build an empty table in our style."""
     return Table(
         title=Text(title, style="bold"),
         title_justify="left",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from violencescore.decision import Decision
     from violencescore.errors import Fault
+    from violencescore.scenarios import ScenarioResult
 
 
 def screen() -> Console:
@@ -46,17 +47,29 @@ def print_messages(messages: Iterable[str]) -> None:
         screen().print(Text(shown_text(message), style="dim"))
 
 
-def print_ranking(decision: Decision) -> None:
-    """Print the probability-of-rank table."""
-    from violencescore.report.tables import ranking_table
+def print_ranking(decision: Decision, sets: pd.DataFrame | None = None) -> None:
+    """Print the probability-of-rank table, and frequentist confidence sets where they are given."""
+    from violencescore.report.tables import confidence_sets_table, ranking_table
 
     console = screen()
     console.print(ranking_table(decision, console.width))
     console.print()
+    if sets is not None:
+        console.print(confidence_sets_table(decision, sets))
+        console.print()
 
 
-def print_verdict(decision: Decision, panel: pd.DataFrame | None) -> None:
-    """Print the verdict in words, and what each panelist's own weights would say."""
+def ranking_json(decision: Decision, sets: pd.DataFrame | None = None) -> list[dict[str, Any]]:
+    """Return the rows of the ranking, with the ends of the confidence sets where they are given."""
+    ranking = decision.ranking
+    if sets is not None:
+        ends = {"low": "set_low", "high": "set_high", "low_all": "set_low_all", "high_all": "set_high_all"}
+        ranking = ranking.merge(sets.rename(columns=ends)[["organization_id", *ends.values()]], on="organization_id")
+    return [{str(key): value for key, value in row.items()} for row in ranking.to_dict(orient="records")]
+
+
+def print_verdict(decision: Decision, panel: pd.DataFrame | None, scenarios: Sequence[ScenarioResult] = ()) -> None:
+    """Print the verdict in words, what each panelist's own weights would say, and the scenarios."""
     from violencescore.report.tables import panel_view, verdict_panel
 
     console = screen()
@@ -64,6 +77,18 @@ def print_verdict(decision: Decision, panel: pd.DataFrame | None) -> None:
     if panel is not None and decision.outcome != "not_estimable":
         console.print(panel_view(decision, panel))
         console.print()
+    print_scenarios(decision, scenarios)
+
+
+def print_scenarios(decision: Decision, scenarios: Sequence[ScenarioResult]) -> None:
+    """Print the verdict under other assumptions; nothing where the methodology lists none."""
+    from violencescore.report.scenarios import scenarios_view
+
+    if not scenarios:
+        return
+    console = screen()
+    console.print(scenarios_view(decision, scenarios))
+    console.print()
 
 
 def print_seconds(seconds: Mapping[str, float]) -> None:
@@ -84,12 +109,19 @@ def print_faults(faults: Sequence[Fault]) -> None:
         console.print(Text(shown_text(str(fault))), soft_wrap=True)
 
 
-def verdict_json(decision: Decision, panel: pd.DataFrame | None) -> dict[str, Any]:
-    """Return what ``decide --json`` prints: ``decision.json``, and the panel one by one where there is one."""
-    if panel is None:
-        return decision.to_json_dict()
-    from violencescore.panel import panel_sentences
+def verdict_json(
+    decision: Decision, panel: pd.DataFrame | None, scenarios: Sequence[ScenarioResult] = ()
+) -> dict[str, Any]:
+    """Return what ``decide --json`` prints: ``decision.json``, the panel one by one, and the scenarios."""
+    found = decision.to_json_dict()
+    if panel is not None:
+        from violencescore.panel import panel_sentences
 
-    rows = panel.astype(object).where(panel.notna(), None).to_dict("records")
-    said = panel_sentences(panel, str(decision.leader), decision.names)
-    return decision.to_json_dict() | {"panel": {"panelists": rows, "reasons": list(said)}}
+        rows = panel.astype(object).where(panel.notna(), None).to_dict("records")
+        said = panel_sentences(panel, str(decision.leader), decision.names)
+        found |= {"panel": {"panelists": rows, "reasons": list(said)}}
+    if scenarios:
+        from violencescore.report.scenarios import scenarios_json
+
+        found |= {"scenarios": scenarios_json(decision, scenarios)}
+    return found
