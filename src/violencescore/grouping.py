@@ -40,6 +40,48 @@ def _mix(values: npt.ArrayLike, salt: int) -> KeyArray:
     return np.asarray(x ^ (x >> np.uint64(31)), dtype=np.uint64)
 
 
+def number_rows(*columns: npt.ArrayLike) -> IntArray:
+    """Return numbers of the distinct rows over several columns of integers, in order of appearance.
+
+    Examples
+    --------
+    >>> number_rows(np.array([5, 5, 2, 5]), np.array([1, 1, 1, 2])).tolist()
+    [0, 0, 1, 2]
+    """
+    rows = np.zeros(len(np.asarray(columns[0])), dtype=np.int64)
+    span = 1
+    for column in columns:
+        digits, n = _digits(np.asarray(column))
+        if span * n >= _MAX_SPAN:
+            rows = pd.factorize(rows)[0]
+            span = int(rows.max(initial=-1)) + 1
+        rows, span = rows * n + digits, span * n
+    return ints(pd.factorize(rows)[0])
+
+
+_MAX_SPAN = 2**63
+
+
+def _digits(column: npt.NDArray[np.integer]) -> tuple[IntArray, int]:
+    """Return the column as integers from 0 to n - 1, and n: as it is, but for its least, unless n would be huge."""
+    low, high = (int(column.min()), int(column.max())) if len(column) else (0, 0)
+    if high - low < 2**31:
+        return ints(column - column.dtype.type(low)), high - low + 1
+    codes = ints(pd.factorize(column)[0])
+    return codes, int(codes.max()) + 1
+
+
+def first_rows(numbers: IntArray) -> npt.NDArray[np.intp]:
+    """Return where each number first stands, given that they count up from 0 in order of appearance.
+
+    Examples
+    --------
+    >>> first_rows(np.array([0, 0, 1, 0, 2])).tolist()
+    [0, 2, 4]
+    """
+    return np.flatnonzero(np.diff(np.maximum.accumulate(numbers), prepend=-1))
+
+
 def unique_rows(*columns: IntArray | KeyArray) -> tuple[IntArray, IntArray]:
     """Return codes of the distinct rows over several columns, in order of appearance, and those rows.
 
@@ -49,13 +91,14 @@ def unique_rows(*columns: IntArray | KeyArray) -> tuple[IntArray, IntArray]:
     >>> codes.tolist(), rows.tolist()
     ([0, 0, 1], [[5, 1], [2, 1]])
     """
-    if len(columns[0]) == 0:
-        return np.empty(0, dtype=np.int64), np.empty((0, len(columns)), dtype=np.int64)
-    frame = pd.DataFrame(dict(enumerate(columns)))
-    codes = np.ascontiguousarray(frame.groupby(list(frame.columns), sort=False).ngroup(), dtype=np.int64)
-    _, first = np.unique(codes, return_index=True)
-    rows = np.column_stack([np.asarray(c)[first].astype(np.int64) for c in columns])
-    return codes, np.ascontiguousarray(rows, dtype=np.int64)
+    codes = number_rows(*columns)
+    first = first_rows(codes)
+    return codes, ints(np.column_stack([np.asarray(column)[first].astype(np.int64) for column in columns]))
+
+
+def ints(values: npt.ArrayLike) -> IntArray:
+    """Return the values as one contiguous array of 64-bit integers."""
+    return np.ascontiguousarray(values, dtype=np.int64)
 
 
 def starts(codes: IntArray, n: int) -> IntArray:
