@@ -20,7 +20,7 @@ errors names fingerprint jsontext output progress
 wording methodology
 coding formats tables schemas identities relations grouping cleaning assessment
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
-design
+pieces design
 model model.types model.zerosum model.layout model.violence model.evidence model.cells model.patterns model.kernel
 model.specification model.quantities
 sampling

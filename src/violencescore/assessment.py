@@ -20,7 +20,7 @@ from violencescore import relations
 from violencescore.cleaning import assign_categories, assign_periods, is_copy, number_pieces, resolve_overlaps
 from violencescore.coding import EMPTY, Coded, are_among, decode, encode
 from violencescore.errors import Fault, InputError
-from violencescore.grouping import number_rows
+from violencescore.grouping import compress
 from violencescore.identities import Directory, build_directory, check_organizations
 from violencescore.methodology import Methodology, methodology_from_bytes
 from violencescore.names import category_label
@@ -111,9 +111,12 @@ def read_assessment(folder: str | Path, methodology: Methodology | None = None) 
     faults += found
     checked, found = _check_tables(tables, methodology)
     faults += found
+    del tables  # of which only what was checked is needed; large ones are large
     if faults or methodology is None:
         raise InputError(_in_order(faults))
-    return _clean(checked, methodology, inputs)
+    assessment = _clean(checked, methodology, inputs)
+    pa.default_memory_pool().release_unused()
+    return assessment
 
 
 def _read_tables(folder: Path, inputs: dict[str, str]) -> tuple[dict[str, Table], list[Fault]]:
@@ -334,9 +337,10 @@ def _clean_evidence(evidence: Coded, messages: list[str]) -> pd.DataFrame:
     copies = is_copy(evidence.frame)
     if n_copies := int(copies.sum()):
         messages.append(f"{_count(n_copies, 'row')} of evidence repeat others (copies) and were left out.")
-    kept = evidence.rows(~copies).decoded()
+    evidence = evidence.rows(~copies)
+    _, piece = compress(evidence.frame["piece"].to_numpy(), 0)
     columns = ["incident_id", "channel", "organization_id", "piece", "origin", "source_id"]
-    return kept.assign(piece=number_rows(kept["piece"]))[columns]
+    return evidence.decoded().assign(piece=piece)[columns]
 
 
 def _clean_revenue(table: Coded, messages: list[str]) -> pd.DataFrame:

@@ -97,15 +97,17 @@ def is_copy(evidence: pd.DataFrame) -> NDArray[np.bool_]:
     The same organization twice in one piece; without an origin, the same incident, channel,
     organization and (stated) source.
     """
-    copies = _repeats(evidence["piece"], evidence["organization_id"])
-    rest = evidence[(evidence["origin"] == EMPTY) & (evidence["source_id"] != EMPTY)]
-    columns = ("incident_id", "channel", "organization_id", "source_id")
-    copies[np.flatnonzero(evidence.index.isin(rest.index))] |= _repeats(*(rest[column] for column in columns))
+    copies = np.zeros(len(evidence), dtype=bool)
+    piece = evidence["piece"].to_numpy()
+    shared = np.flatnonzero(np.bincount(piece)[piece] > 1)
+    _mark_repeats(copies, shared, evidence, "piece", "organization_id")
+    sourced = np.flatnonzero((evidence["origin"] == EMPTY) & (evidence["source_id"] != EMPTY))
+    _mark_repeats(copies, sourced, evidence, "incident_id", "channel", "organization_id", "source_id")
     return copies
 
 
-def _repeats(*columns: pd.Series) -> NDArray[np.bool_]:
-    numbers = number_rows(*columns)
-    repeats = np.ones(len(numbers), dtype=bool)
+def _mark_repeats(marks: NDArray[np.bool_], rows: NDArray[np.intp], frame: pd.DataFrame, *columns: str) -> None:
+    numbers = number_rows(*(frame[column].to_numpy()[rows] for column in columns))
+    repeats = np.ones(len(rows), dtype=bool)
     repeats[first_rows(numbers)] = False
-    return repeats
+    marks[rows[repeats]] = True

@@ -50,7 +50,8 @@ class Coded:
 
     def rows(self, mask: pd.Series | npt.NDArray[np.bool_]) -> Coded:
         """Return the rows where ``mask`` holds, numbered anew."""
-        return replace(self, frame=self.frame[mask].reset_index(drop=True))
+        frame = self.frame if mask.all() else self.frame[mask]
+        return replace(self, frame=frame.reset_index(drop=True))
 
 
 def encode(*columns: pd.Series | pa.ChunkedArray, known: pd.Series | None = None) -> tuple[list[Codes], pd.Series]:
@@ -96,7 +97,7 @@ def are_among(codes: npt.ArrayLike, known: npt.ArrayLike) -> npt.NDArray[np.bool
     return among
 
 
-def places(cells: pd.Series, labels: Sequence[str]) -> npt.NDArray[np.int64]:
+def places(cells: pd.Series, labels: Sequence[str]) -> Codes:
     """Return the place of each cell among ``labels``, -1 where it is none of them.
 
     Examples
@@ -106,7 +107,7 @@ def places(cells: pd.Series, labels: Sequence[str]) -> npt.NDArray[np.int64]:
     """
     [codes], words = encode(cells)
     at = pd.Series(range(len(labels)), index=list(labels)).reindex(words, fill_value=-1)
-    return np.asarray(at.to_numpy(), dtype=np.int64)[codes]
+    return np.asarray(at.to_numpy(), dtype=np.int32)[codes]
 
 
 def _chunks(column: pd.Series | pa.ChunkedArray) -> list[pa.Array]:

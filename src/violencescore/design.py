@@ -9,27 +9,34 @@ Nothing here is random, and nothing here knows a sampler.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pandas.api.extensions import ExtensionArray
 
 from violencescore.assessment import Assessment
 from violencescore.coding import Codes, encode, places
 from violencescore.errors import Fault, InputError
-from violencescore.grouping import IntArray, first_rows, ints, multiset_keys, number_rows, starts, unique_rows
+from violencescore.grouping import (
+    AnyInts,
+    IntArray,
+    compress,
+    first_rows,
+    ints,
+    multiset_keys,
+    starts,
+    unique_rows,
+)
 from violencescore.names import BASELINE, OTHER, PERIODS, WINDOW
+from violencescore.pieces import UNKNOWN as UNKNOWN
+from violencescore.pieces import Pieces, build_pieces, separate_contests
 
 FloatArray = npt.NDArray[np.float64]
 
 SILENT, SPEAKS, NAMES, SET = range(4)
 """Kinds of evidence factor: a channel is silent, it speaks, one piece names an actor, one names a set."""
-
-UNKNOWN = -1
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ class Design:
     patterns: Patterns
     groups: Groups
     profiles: Profiles
-    incident_id: ExtensionArray
+    incident_id: pd.Index
     incident_group: IntArray
 
     @property
@@ -190,10 +197,12 @@ def build_design(assessment: Assessment) -> Design:
     settled = _settled(assessment, rows["adjudications"], n_incidents, actors)
 
     stated = places(assessment.evidence["channel"], tuple(methodology.channels))
-    spoken, channel_codes = _present(stated, len(methodology.channels))
+    spoken, channel_codes = compress(stated, len(methodology.channels))
     channels = tuple(c for c, speaks in zip(methodology.channels, spoken, strict=True) if speaks)
     forgeable = np.array([methodology.channels[c].forgeable for c in channels], dtype=bool)
-    pieces, contest = _contests(_pieces(assessment, rows["evidence"], channel_codes, channels, actors), n_incidents)
+    several = np.array([methodology.channels[c].candidates for c in channels], dtype=bool)
+    pieces = build_pieces(assessment.evidence, rows["evidence"], channel_codes, several, actors)
+    pieces, contest = separate_contests(pieces, n_incidents)
     factors = _factors(pieces, len(channels))
     pattern_codes, patterns = _patterns(pieces, factors, forgeable, period_codes, settled, contest)
 
@@ -207,7 +216,7 @@ def build_design(assessment: Assessment) -> Design:
         periods=periods,
         channels=channels,
         forgeable=forgeable,
-        candidates=np.array([methodology.channels[c].candidates for c in channels], dtype=bool),
+        candidates=several,
         accuracy=np.array([methodology.channels[c].accuracy for c in channels], dtype=float).reshape(-1, 2),
         staging=np.array([getattr(methodology.false_flag, p) for p in periods], dtype=float),
         other_is_named=bool((pieces.actor == len(actors) - 1).any()),
@@ -216,7 +225,7 @@ def build_design(assessment: Assessment) -> Design:
         patterns=patterns,
         groups=_groups(group_codes, groups),
         profiles=_profiles(harms, group_codes),
-        incident_id=incidents["incident_id"].array,
+        incident_id=pd.Index(incidents["incident_id"], name=None),
         incident_group=group_codes,
     )
 
@@ -227,22 +236,9 @@ def _groups(codes: IntArray, rows: IntArray) -> Groups:
 
 
 @dataclass(frozen=True)
-class _Pieces:
-    """Pieces of evidence: incident, channel, and an actor or a set (the other one ``UNKNOWN``)."""
-
-    incident: IntArray
-    channel: IntArray
-    actor: IntArray
-    set: IntArray
-    set_channel: IntArray
-    set_start: IntArray
-    set_member: IntArray
-
-
-@dataclass(frozen=True)
 class _Harms:
-    incident: IntArray
-    category: IntArray
+    incident: AnyInts
+    category: AnyInts
     low: IntArray
     best: IntArray
     high: IntArray
@@ -256,23 +252,17 @@ def _incident_rows(assessment: Assessment) -> dict[str, Codes]:
     return dict(zip(names, codes, strict=True))
 
 
-def _present(codes: IntArray, n: int) -> tuple[npt.NDArray[np.bool_], IntArray]:
-    """Which of ``n`` codes occur, and the codes among those."""
-    present = np.bincount(codes, minlength=n) > 0
-    return present, (np.cumsum(present) - 1)[codes]
-
-
 def _harms(assessment: Assessment, incident: Codes) -> _Harms:
     table = assessment.harms
     category = places(table["category"], assessment.methodology.category_labels)
-    return _Harms(ints(incident), category, *(ints(table[column]) for column in ("low", "best", "high")))
+    return _Harms(incident, category, *(ints(table[column]) for column in ("low", "best", "high")))
 
 
 def _kinds(harms: _Harms, n_incidents: int, labels: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
     """Kind of each incident: the first of its categories in the order of the methodology."""
     first = np.full(n_incidents, len(labels), dtype=np.int64)
     np.minimum.at(first, harms.incident, harms.category)
-    present, codes = _present(first, len(labels))
+    present, codes = compress(first, len(labels))
     return codes, tuple(label for label, there in zip(labels, present, strict=True) if there)
 
 
@@ -290,82 +280,7 @@ def _settled(assessment: Assessment, rows: Codes, n_incidents: int, actors: tupl
     return settled
 
 
-def _pieces(
-    assessment: Assessment, incident: Codes, channel: IntArray, channels: tuple[str, ...], actors: tuple[str, ...]
-) -> _Pieces:
-    actor = places(assessment.evidence["organization_id"], actors)
-    several = np.array([assessment.methodology.channels[c].candidates for c in channels], dtype=bool)
-    in_set = several[channel]
-    sets = _sets(assessment.evidence["piece"].to_numpy()[in_set], channel[in_set], actor[in_set], len(actors) - 1)
-    # In a channel without candidates each row is a piece; of one with, the first row of each stands for it.
-    head = np.concatenate([np.flatnonzero(~in_set), np.flatnonzero(in_set)[sets.head]])
-    set_of_piece = np.full(len(head), UNKNOWN, dtype=np.int64)
-    set_of_piece[len(head) - len(sets.head) :] = sets.number
-    return _Pieces(
-        incident=ints(incident[head]),
-        channel=channel[head],
-        actor=np.where(set_of_piece == UNKNOWN, actor[head], UNKNOWN),
-        set=set_of_piece,
-        set_channel=sets.channel,
-        set_start=sets.start,
-        set_member=sets.member,
-    )
-
-
-@dataclass(frozen=True)
-class _Sets:
-    """Pieces that name sets: their first rows, the number of the set of each; and each set's channel and members."""
-
-    head: npt.NDArray[np.intp]
-    number: IntArray
-    channel: IntArray
-    start: IntArray
-    member: IntArray
-
-
-def _sets(piece: IntArray, channel: IntArray, actor: IntArray, other: int) -> _Sets:
-    """Sets of candidates, numbered by size, channel and key: neither file order nor copies decide which comes first."""
-    if (actor == other).any():
-        rule = f"`{OTHER}` cannot be one of a set of candidates; name it in a channel without candidates"
-        raise InputError([Fault("evidence", rule, column="organization_id", value=OTHER)])
-    piece = number_rows(piece)
-    head = first_rows(piece)
-    keys = multiset_keys(piece, actor, len(head))
-    order = np.lexsort((keys[1], keys[0], channel[head], np.bincount(piece)))
-    columns = [column[order] for column in (*keys, channel[head])]
-    number = np.empty(len(head), dtype=np.int64)
-    number[order] = number_rows(*columns)
-    example = order[first_rows(number[order])]
-    n_sets = len(example)
-    set_of = np.full(len(head), UNKNOWN, dtype=np.int64)
-    set_of[example] = np.arange(n_sets)
-    owner = set_of[piece]
-    kept = np.flatnonzero(owner != UNKNOWN)
-    kept = kept[np.lexsort((actor[kept], owner[kept]))]
-    return _Sets(head, number, channel[head][example], starts(owner[kept], n_sets), actor[kept])
-
-
-def _contests(pieces: _Pieces, n_incidents: int) -> tuple[_Pieces, IntArray]:
-    """Set of candidates that each incident lies between; and the pieces without those that say so."""
-    contest = np.full(n_incidents, UNKNOWN, dtype=np.int64)
-    several = np.append(np.diff(pieces.set_start) > 1, False)[pieces.set]
-    rows = np.flatnonzero(several)
-    rows = rows[np.lexsort((pieces.set[rows], pieces.incident[rows]))]
-    first = rows[np.unique(pieces.incident[rows], return_index=True)[1]]
-    contest[pieces.incident[first]] = pieces.set[first]
-    kept = np.ones(len(pieces.incident), dtype=bool)
-    kept[first] = False
-    rest = dataclasses.replace(
-        pieces,
-        incident=pieces.incident[kept],
-        channel=pieces.channel[kept],
-        actor=pieces.actor[kept],
-        set=pieces.set[kept],
-    )
-    return rest, contest
-
-
-def _factors(pieces: _Pieces, n_channels: int) -> Factors:
+def _factors(pieces: Pieces, n_channels: int) -> Factors:
     channels = np.arange(n_channels)
     names = pieces.actor != UNKNOWN
     _, named = unique_rows(pieces.channel[names], pieces.actor[names])
@@ -383,10 +298,10 @@ def _factors(pieces: _Pieces, n_channels: int) -> Factors:
 
 
 def _patterns(
-    pieces: _Pieces,
+    pieces: Pieces,
     factors: Factors,
     forgeable: npt.NDArray[np.bool_],
-    period: IntArray,
+    period: AnyInts,
     settled: IntArray,
     contest: IntArray,
 ) -> tuple[IntArray, Patterns]:

@@ -8,15 +8,16 @@ import pandas as pd
 
 IntArray = npt.NDArray[np.int64]
 KeyArray = npt.NDArray[np.uint64]
+AnyInts = npt.NDArray[np.integer]
 
 
-def multiset_keys(owner: IntArray, item: IntArray, n_owners: int) -> tuple[KeyArray, ...]:
+def multiset_keys(owner: AnyInts, item: AnyInts, n_owners: int) -> tuple[KeyArray, ...]:
     """Return two 64-bit keys for the multiset of items of each owner, whatever their order.
 
     Parameters
     ----------
     owner, item
-        One entry for each item held: who holds it, from 0 to ``n_owners - 1``, and which it is.
+        One entry for each item held: who holds it, from 0 to ``n_owners - 1``, and which it is, from 0.
 
     Examples
     --------
@@ -27,7 +28,7 @@ def multiset_keys(owner: IntArray, item: IntArray, n_owners: int) -> tuple[KeyAr
     keys = []
     for salt in (1, 2):
         key = np.zeros(n_owners, dtype=np.uint64)
-        np.add.at(key, owner, _mix(item, salt))
+        np.add.at(key, owner, _mix(np.arange(item.max(initial=-1) + 1), salt)[item])
         keys.append(key)
     return tuple(keys)
 
@@ -62,7 +63,7 @@ def number_rows(*columns: npt.ArrayLike) -> IntArray:
 _MAX_SPAN = 2**63
 
 
-def _digits(column: npt.NDArray[np.integer]) -> tuple[IntArray, int]:
+def _digits(column: AnyInts) -> tuple[IntArray, int]:
     """Return the column as integers from 0 to n - 1, and n: as it is, but for its least, unless n would be huge."""
     low, high = (int(column.min()), int(column.max())) if len(column) else (0, 0)
     if high - low < 2**31:
@@ -82,7 +83,20 @@ def first_rows(numbers: IntArray) -> npt.NDArray[np.intp]:
     return np.flatnonzero(np.diff(np.maximum.accumulate(numbers), prepend=-1))
 
 
-def unique_rows(*columns: IntArray | KeyArray) -> tuple[IntArray, IntArray]:
+def compress(codes: AnyInts, n: int) -> tuple[npt.NDArray[np.bool_], IntArray]:
+    """Return which of ``n`` codes occur, and the codes counted among those, in their order.
+
+    Examples
+    --------
+    >>> occurs, codes = compress(np.array([3, 1, 3]), 5)
+    >>> occurs.tolist(), codes.tolist()
+    ([False, True, False, True, False], [1, 0, 1])
+    """
+    occurs = np.bincount(codes, minlength=n) > 0
+    return occurs, (np.cumsum(occurs) - 1)[codes]
+
+
+def unique_rows(*columns: AnyInts) -> tuple[IntArray, IntArray]:
     """Return codes of the distinct rows over several columns, in order of appearance, and those rows.
 
     Examples
@@ -101,6 +115,6 @@ def ints(values: npt.ArrayLike) -> IntArray:
     return np.ascontiguousarray(values, dtype=np.int64)
 
 
-def starts(codes: IntArray, n: int) -> IntArray:
+def starts(codes: AnyInts, n: int) -> IntArray:
     """Return where the entries of each of ``n`` owners begin, once sorted; and where the last one's end."""
     return np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=n))]).astype(np.int64)
