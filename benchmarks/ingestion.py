@@ -1,17 +1,21 @@
 """How fast are files read, and how much memory does it take?
 
-    python benchmarks/ingestion.py --rows 10000000 --repeats 3
+    python benchmarks/ingestion.py --rows 1000000 10000000 --repeats 3
 
 Simulates an assessment with that many rows of evidence (0.35 incidents a row) as CSV and as Parquet in a temporary
 folder. Then, by turns and each in a process of its own, so that peak memory is its own: `read_assessment` and
 `build_design`, which validate everything; and what one would write instead, pandas readers, a merge of the evidence
 with its incidents and a count of the rows of each group, which validate nothing. Prints a table and writes it to
-docs/results/ingestion.csv.
+docs/results/ingestion.csv. Columns: evidence_rows, incidents, harm_rows (of the files); format; reader; then medians of
+read_seconds, group_seconds (build_design; merges and counts), seconds (both), cpu_seconds (of the whole process, both
+cores and the start of Python counted) and peak_mb; seconds_min, seconds_max, peak_mb_max, repeats;
+rows_per_second (evidence rows by read_seconds); seconds, cpu_seconds and peak_mb as multiples of those of pandas.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -19,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +116,7 @@ def write_folders(folder: Path, n_rows: int, seed: int) -> tuple[int, int]:
         (folder / kind).mkdir()
         (folder / kind / "methodology.toml").write_text(METHODOLOGY)
     for name, table in tables.items():
-        csv.write_csv(table, folder / "csv" / f"{name}.csv", csv.WriteOptions(quoting_style="needed"))
+        csv.write_csv(table, folder / "csv" / f"{name}.csv", csv.WriteOptions(quoting_style="none"))
         parquet.write_table(table, folder / "parquet" / f"{name}.parquet")
     return len(tables["incidents"]), len(tables["harms"])
 
@@ -144,8 +149,10 @@ def read_with_pandas(folder: Path) -> tuple[float, float, int]:
 def measure(reader: str, folder: Path) -> dict[str, float]:
     """Run one reader in this process; return its seconds, groups and peak memory (MB)."""
     read, group, n_groups = (read_with_violencescore if reader == "violencescore" else read_with_pandas)(folder)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-    return {"read": read, "group": group, "seconds": read + group, "groups": n_groups, "peak_mb": peak}
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    peak = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    seconds = {"read_seconds": read, "group_seconds": group, "seconds": read + group}
+    return seconds | {"cpu_seconds": used.ru_utime + used.ru_stime, "groups": n_groups, "peak_mb": peak}
 
 
 def measure_apart(reader: str, folder: Path) -> dict[str, float]:
@@ -154,25 +161,37 @@ def measure_apart(reader: str, folder: Path) -> dict[str, float]:
     return dict(json.loads(out))
 
 
-def summarize(runs: pd.DataFrame, n_rows: int, n_incidents: int, n_harms: int) -> pd.DataFrame:
-    """One row a reader and format; seconds and memory are medians over the repeats."""
-    found = runs.groupby(["format", "reader"], sort=False)
-    table = found[["read", "group", "seconds", "peak_mb"]].median()
+def summarize(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a size, format and reader: medians over the repeats, with the least and greatest of what varies."""
+    found = runs.groupby(["evidence_rows", "incidents", "harm_rows", "format", "reader"], sort=False)
+    table = found[["read_seconds", "group_seconds", "seconds", "cpu_seconds", "peak_mb"]].median()
     table["seconds_min"], table["seconds_max"] = found["seconds"].min(), found["seconds"].max()
     table["peak_mb_max"], table["repeats"] = found["peak_mb"].max(), found.size()
-    table["rows_per_second"] = n_rows / table["read"]
-    pandas = table.xs("pandas", level="reader")
-    for column in ("seconds", "peak_mb"):
-        table[f"{column}_to_pandas"] = (
-            table[column] / pandas[column].reindex(table.index.get_level_values("format")).to_numpy()
-        )
-    table = table.reset_index().assign(evidence_rows=n_rows, incidents=n_incidents, harm_rows=n_harms)
-    return table.rename(columns={"read": "read_seconds", "group": "group_seconds"})
+    table = table.reset_index()
+    table["rows_per_second"] = (table["evidence_rows"] / table["read_seconds"]).round()
+    pandas = table[table["reader"] == "pandas"].set_index(["evidence_rows", "format"])
+    size = pd.MultiIndex.from_frame(table[["evidence_rows", "format"]])
+    for column in ("seconds", "cpu_seconds", "peak_mb"):
+        table[f"{column}_to_pandas"] = table[column] / pandas[column].reindex(size).to_numpy()
+    return table
+
+
+def run_all(n_rows: int, repeats: int, seed: int) -> Iterator[dict[str, object]]:
+    """Yield every measurement, by turns."""
+    with tempfile.TemporaryDirectory() as name:
+        n_incidents, n_harms = write_folders(Path(name), n_rows, seed)
+        size = {"evidence_rows": n_rows, "incidents": n_incidents, "harm_rows": n_harms}
+        for repeat in range(repeats):
+            for kind, reader in itertools.product(FORMATS, READERS):
+                run = measure_apart(reader, Path(name) / kind)
+                said = f"{run['seconds']:.1f} s ({run['cpu_seconds']:.1f} s of processor), {run['peak_mb']:,.0f} MB"
+                print(f"{n_rows:,} rows, {repeat + 1}: {kind} {reader} {said}", file=sys.stderr, flush=True)
+                yield size | {"format": kind, "reader": reader} | run
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000], help="rows of evidence")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -181,20 +200,14 @@ def main() -> None:
     if arguments.measure:
         print(json.dumps(measure(arguments.measure[0], Path(arguments.measure[1]))))
         return
-    with tempfile.TemporaryDirectory() as name:
-        n_incidents, n_harms = write_folders(Path(name), arguments.rows, arguments.seed)
-        print(f"{arguments.rows:,} rows of evidence, {n_incidents:,} incidents, {n_harms:,} harms", flush=True)
-        runs = []
-        for repeat in range(arguments.repeats):
-            for kind in FORMATS:
-                for reader in READERS:
-                    run = measure_apart(reader, Path(name) / kind)
-                    runs.append({"format": kind, "reader": reader} | run)
-                    print(f"{repeat + 1} {kind} {reader}: {run['seconds']:.1f} s, {run['peak_mb']:,.0f} MB", flush=True)
-    table = summarize(pd.DataFrame(runs), arguments.rows, n_incidents, n_harms)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    table.round(3).to_csv(arguments.out, index=False)
-    print(table.round(2).to_string(index=False))
+    runs: list[dict[str, object]] = []
+    for n_rows in arguments.rows:
+        for run in run_all(n_rows, arguments.repeats, arguments.seed):
+            runs.append(run)
+            if {r["reader"] for r in runs} == set(READERS):
+                summarize(pd.DataFrame(runs)).round(3).to_csv(arguments.out, index=False)
+    print(summarize(pd.DataFrame(runs)).round(2).to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def read_assessment(folder: str | Path, methodology: Methodology | None = None) 
     faults += found
     checked, found = _check_tables(tables, methodology)
     faults += found
-    del tables  # of which only what was checked is needed; large ones are large
+    del tables  # before cleaning needs the room
     if faults or methodology is None:
         raise InputError(_in_order(faults))
     assessment = _clean(checked, methodology, inputs)

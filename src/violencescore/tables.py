@@ -183,7 +183,7 @@ def _code(name: str, file: str, text: Text, wanted: frozenset[str], known: Mappi
         [codes], words = encode(cells, known=known.get(column))
         return _tidy(codes, words)
 
-    with ThreadPoolExecutor(os.process_cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         coded = dict(zip(text.columns, pool.map(code, text.columns), strict=True))
     frame = pd.DataFrame({column: codes for column, (codes, _) in coded.items()}, copy=False)
     words = {column: words for column, (_, words) in coded.items()}
