@@ -18,9 +18,9 @@ PACKAGE = Path(violencescore.__file__).parent
 ORDER = """
 errors names fingerprint jsontext output progress
 wording scenario_choices methodology
-tables schemas identities relations cleaning assessment
+coding formats tables schemas identities relations grouping cleaning assessment
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
-grouping design
+pieces design
 model model.types model.zerosum model.layout model.effects model.violence model.evidence model.cells model.patterns model.packing model.kernel
 model.specification model.quantities
 sampling

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from violencescore import relations
 from violencescore.cleaning import (
@@ -24,12 +25,14 @@ from violencescore.cleaning import (
     number_pieces,
     resolve_overlaps,
 )
+from violencescore.coding import EMPTY, Coded, are_among, decode, encode
 from violencescore.errors import Fault, InputError
+from violencescore.grouping import compress
 from violencescore.identities import Directory, build_directory, check_organizations
 from violencescore.methodology import Methodology, methodology_from_bytes
 from violencescore.names import category_label
 from violencescore.schemas import COLUMNS, REQUIRED_TABLES, check_columns
-from violencescore.tables import Table, is_among, is_present, read_content, read_table
+from violencescore.tables import Table, empty_table, is_present, read_content, read_table
 
 _METHODOLOGY = "methodology.toml"
 _PACKAGE = "datapackage.json"
@@ -115,18 +118,32 @@ def read_assessment(
         rule = "is missing; state the first and the last day that count as start and end"
         faults.append(Fault(_METHODOLOGY, rule, column="window"))
     faults += _check_package(folder, inputs)
+    tables, found = _read_tables(folder, inputs)
+    faults += found
+    checked, found = _check_tables(tables, methodology)
+    faults += found
+    del tables  # before cleaning needs the room
+    if faults or methodology is None:
+        raise InputError(_in_order(faults))
+    assessment = _clean(checked, methodology, inputs, without_sources)
+    pa.default_memory_pool().release_unused()
+    return assessment
+
+
+def _read_tables(folder: Path, inputs: dict[str, str]) -> tuple[dict[str, Table], list[Fault]]:
+    """Read every table that is there; their incident ids have the same codes."""
     tables: dict[str, Table] = {}
-    for name in COLUMNS:
-        table, found, digests = read_table(folder, name, required=name in REQUIRED_TABLES)
+    faults: list[Fault] = []
+    known: dict[str, pd.Series] = {}
+    for name, columns in COLUMNS.items():
+        table, found, digests = read_table(folder, name, columns, known, required=name in REQUIRED_TABLES)
         faults += found
         inputs |= digests
         if table is not None:
             tables[name] = table
-    frames, found = _check_tables(tables, methodology)
-    faults += found
-    if faults or methodology is None:
-        raise InputError(_in_order(faults))
-    return _clean(frames, methodology, inputs, without_sources)
+            known |= {column: words for column, words in table.words.items() if column == "incident_id"}
+        pa.default_memory_pool().release_unused()  # the text, of which codes are left
+    return tables, faults
 
 
 def _read_methodology(folder: Path, inputs: dict[str, str]) -> tuple[Methodology | None, list[Fault]]:
@@ -162,35 +179,36 @@ def _check_package(folder: Path, inputs: dict[str, str]) -> list[Fault]:
     return []
 
 
-def _check_tables(
-    tables: Mapping[str, Table], methodology: Methodology | None
-) -> tuple[dict[str, pd.DataFrame], list[Fault]]:
+def _check_tables(tables: Mapping[str, Table], methodology: Methodology | None) -> tuple[dict[str, Coded], list[Fault]]:
     """Check columns, then relations. A table that could not be read makes no faults in others."""
-    frames: dict[str, pd.DataFrame] = {}
+    checked: dict[str, Coded] = {}
     faults: list[Fault] = []
     for name, table in tables.items():
-        frames[name], found = check_columns(table, methodology)
+        checked[name], found = check_columns(table, methodology)
         faults += found
     directory: Directory | None = None
     if "organizations" in tables:
         table = tables["organizations"]
-        directory, found = build_directory(table, frames["organizations"])
-        frames["organizations"], more = check_organizations(table, frames["organizations"], directory)
+        organizations = checked["organizations"].decoded()
+        directory, found = build_directory(table, organizations)
+        organizations, more = check_organizations(table, organizations, directory)
+        checked["organizations"] = Coded(organizations, {})
         faults += found + more
         if not {"organization_id", "name"} <= set(table.frame.columns):
             directory = None
     incidents = tables.get("incidents")
     if incidents is not None:
-        faults += relations.incident_faults(incidents, frames["incidents"])
+        faults += relations.incident_faults(incidents, checked["incidents"].frame)
     for name in ("harms", "evidence", "adjudications", "reports"):
         if name in tables and incidents is not None and "incident_id" in incidents.frame:
-            faults += relations.orphan_faults(tables[name], frames[name], frames["incidents"]["incident_id"])
+            ids = (checked[table].frame["incident_id"] for table in (name, "incidents"))
+            faults += relations.orphan_faults(tables[name], *ids)
     for name, columns in _REFERENCES.items():
         if name in tables and directory is not None:
-            frames[name], found = relations.resolve_organizations(tables[name], frames[name], directory, columns)
+            checked[name], found = relations.resolve_organizations(tables[name], checked[name], directory, columns)
             faults += found
-    faults += _relation_faults(tables, frames, methodology, resolved=directory is not None)
-    return frames, faults
+    faults += _relation_faults(tables, checked, methodology, resolved=directory is not None)
+    return checked, faults
 
 
 # Which columns name organizations, and whether they may name `other`.
@@ -203,30 +221,34 @@ _REFERENCES = {
 
 def _relation_faults(
     tables: Mapping[str, Table],
-    frames: dict[str, pd.DataFrame],
+    checked: dict[str, Coded],
     methodology: Methodology | None,
     *,
     resolved: bool,
 ) -> list[Fault]:
     faults: list[Fault] = []
     if (table := tables.get("harms")) is not None:
-        faults += relations.range_faults(table, frames["harms"])
-        keys = ["incident_id", "element", "victim_role"]
-        faults += relations.repeat_faults(table, frames["harms"], keys, "element")
-    if (table := tables.get("evidence")) is not None and methodology is not None and resolved:
-        single = frozenset(name for name, channel in methodology.channels.items() if not channel.candidates)
-        frame = frames["evidence"]
-        faults += relations.candidate_faults(table, frame, number_pieces(frame), single)
+        frame = checked["harms"].frame
+        faults += relations.range_faults(table, frame)
+        faults += relations.repeat_faults(table, frame, ["incident_id", "element", "victim_role"], "element")
+    if (table := tables.get("evidence")) is not None:
+        evidence = checked["evidence"]
+        evidence = Coded(evidence.frame.assign(piece=number_pieces(evidence.frame)), evidence.words)
+        checked["evidence"] = evidence
+        if methodology is not None and resolved:
+            single = frozenset(name for name, channel in methodology.channels.items() if not channel.candidates)
+            faults += relations.candidate_faults(table, evidence, single)
     if (table := tables.get("adjudications")) is not None:
-        faults += relations.adjudication_faults(table, frames["adjudications"])
+        faults += relations.adjudication_faults(table, checked["adjudications"])
     if (table := tables.get("revenue")) is not None:
-        frames["revenue"] = frames["revenue"].replace({"kind": {"": "revenue"}})
-        faults += relations.range_faults(table, frames["revenue"])
-        faults += relations.unit_faults(table, frames["revenue"])
+        revenue = checked["revenue"].decoded().replace({"kind": {"": "revenue"}})
+        checked["revenue"] = Coded(revenue, {})
+        faults += relations.range_faults(table, revenue)
+        faults += relations.unit_faults(table, revenue)
     if (table := tables.get("panel_weights")) is not None:
-        keys = ["panelist_id", "element", "victim_role"]
-        faults += relations.repeat_faults(table, frames["panel_weights"], keys, "element")
-        faults += relations.panelist_faults(table, frames["panel_weights"])
+        frame = checked["panel_weights"].frame
+        faults += relations.repeat_faults(table, frame, ["panelist_id", "element", "victim_role"], "element")
+        faults += relations.panelist_faults(table, frame)
     elif methodology is not None and methodology.weights.use == "panel":
         rule = 'is missing, although the methodology says weights.use = "panel"; add it, or use "published"'
         faults.append(Fault("panel_weights.csv", rule))
@@ -243,44 +265,46 @@ def _in_order(faults: list[Fault]) -> list[Fault]:
 
 
 def _clean(
-    frames: dict[str, pd.DataFrame],
+    checked: dict[str, Coded],
     methodology: Methodology,
     inputs: Mapping[str, str],
     without_sources: Collection[str],
 ) -> Assessment:
     messages: list[str] = []
     tables = {
-        name: frames.get(name, pd.DataFrame({column: pd.Series(dtype="str") for column in COLUMNS[name]}))
-        for name in COLUMNS
+        name: checked.pop(name) if name in checked else check_columns(empty_table(name, columns), methodology)[0]
+        for name, columns in COLUMNS.items()
     }
     tables = leave_out_sources(tables, without_sources)
-    incidents = _date_incidents(tables["incidents"], methodology, messages)
-    harms = _select_harms(tables["harms"], incidents, methodology, messages)
-    incidents = _harmed_incidents(incidents, tables["harms"], harms, messages)
-    if incidents.empty:
+    incidents = _date_incidents(tables.pop("incidents"), methodology, messages)
+    all_harms = tables.pop("harms")
+    harms = _select_harms(all_harms, incidents, methodology, messages)
+    incidents = _harmed_incidents(incidents, all_harms, harms, messages)
+    del all_harms
+    if not len(incidents):
         rule = "no incident with a scored harm lies in the window or the baseline; check the dates of [window]"
         raise InputError([Fault("incidents", rule)])
-    known = incidents["incident_id"]
-    adjudications = _among(tables["adjudications"], known)
+    adjudications = _among(tables["adjudications"], incidents).decoded()
     staged = adjudications["false_flag"].astype("boolean").mask(adjudications["framed_id"] != "", True)
     return Assessment(
         methodology=methodology,
-        organizations=tables["organizations"].reset_index(drop=True),
-        incidents=incidents,
-        harms=harms,
-        evidence=_clean_evidence(_among(tables["evidence"], known), messages),
+        organizations=tables["organizations"].frame.reset_index(drop=True),
+        incidents=incidents.decoded(),
+        harms=harms.decoded(),
+        evidence=_clean_evidence(_among(tables.pop("evidence"), incidents), messages),
         adjudications=_floats(adjudications.assign(false_flag=staged), "inclusion_probability"),
-        reports=_drop_repeats(_among(tables["reports"], known), "reports", messages),
+        reports=_drop_repeats(_among(tables["reports"], incidents), "reports", messages).decoded(),
         revenue=_clean_revenue(tables["revenue"], messages),
-        panel_weights=_clean_panel(tables["panel_weights"], methodology, messages),
+        panel_weights=_clean_panel(tables["panel_weights"].decoded(), methodology, messages),
         messages=tuple(messages),
         inputs=dict(inputs),
     )
 
 
-def _date_incidents(incidents: pd.DataFrame, methodology: Methodology, messages: list[str]) -> pd.DataFrame:
+def _date_incidents(table: Coded, methodology: Methodology, messages: list[str]) -> Coded:
     if methodology.window is None:  # reported as a fault before
         raise InputError([Fault(_METHODOLOGY, "is missing; state start and end", column="window")])
+    incidents = table.frame
     start = incidents["date"].fillna(incidents["date_start"])
     end = incidents["date_end"].fillna(start)
     period = assign_periods(start, methodology.window)
@@ -288,57 +312,57 @@ def _date_incidents(incidents: pd.DataFrame, methodology: Methodology, messages:
     inside = period != ""
     if n_outside := int((~inside).sum()):
         messages.append(f"{n_outside} of {_count(len(dated), 'incident')} lie outside both periods and were left out.")
-    return dated[inside].reset_index(drop=True)
+    return Coded(dated, table.words).rows(inside)
 
 
-def _select_harms(
-    harms: pd.DataFrame, incidents: pd.DataFrame, methodology: Methodology, messages: list[str]
-) -> pd.DataFrame:
+def _select_harms(table: Coded, incidents: Coded, methodology: Methodology, messages: list[str]) -> Coded:
     """Keep harms that are scored. Only they overlap, so that no victim is lost to one that is not scored."""
-    harms = _among(harms, incidents["incident_id"])
+    table = assign_categories(_among(table, incidents), methodology)
+    harms = table.frame
     best = harms["best"].astype(np.int64)
     low, high = harms["low"].fillna(best).astype(np.int64), harms["high"].fillna(best).astype(np.int64)
-    category = assign_categories(harms["element"], harms["victim_role"], methodology)
-    harms = harms.assign(best=best, low=low, high=high, category=category)
-    unscored = harms.loc[category == "", "element"].value_counts(sort=False)
+    harms = harms.assign(best=best, low=low, high=high)
+    is_scored = harms["category"] != EMPTY
+    unscored = decode(harms.loc[~is_scored, "element"], table.words["element"]).value_counts(sort=False)
     if len(unscored):
         by_element = ", ".join(f"{element} {n}" for element, n in unscored.items())
         n_rows = _count(int(unscored.sum()), "row")
         messages.append(f"{n_rows} of harms have no category in the methodology and were left out ({by_element}).")
-    scored = harms[category != ""].reset_index(drop=True)
-    kept = resolve_overlaps(scored, methodology.harms.precedence)
+    scored = harms[is_scored].reset_index(drop=True)
+    [precedence], _ = encode(pd.Series(methodology.harms.precedence, dtype="str"), known=table.words["element"])
+    kept = resolve_overlaps(scored, precedence.tolist())
     if n_again := len(scored) - len(kept):
         rows = _count(n_again, "row")
         messages.append(f"{rows} of harms describe victims already counted under an earlier element and were left out.")
     columns = ["incident_id", "category", "element", "victim_role", "best", "low", "high"]
-    return kept[columns].reset_index(drop=True)
+    return Coded(kept[columns].reset_index(drop=True), table.words)
 
 
-def _harmed_incidents(
-    incidents: pd.DataFrame, all_harms: pd.DataFrame, harms: pd.DataFrame, messages: list[str]
-) -> pd.DataFrame:
-    scored = is_among(incidents["incident_id"], harms["incident_id"])
-    mentioned = is_among(incidents["incident_id"], all_harms["incident_id"])
+def _harmed_incidents(incidents: Coded, all_harms: Coded, harms: Coded, messages: list[str]) -> Coded:
+    ids, mentioned_ids, scored_ids = (table.frame["incident_id"] for table in (incidents, all_harms, harms))
+    scored, mentioned = are_among(ids, scored_ids), are_among(ids, mentioned_ids)
     if n_bare := int((~mentioned).sum()):
         messages.append(f"{_count(n_bare, 'incident')} without any row in harms were left out.")
     if n_unscored := int((mentioned & ~scored).sum()):
         messages.append(f"{_count(n_unscored, 'incident')} without a harm that is scored were left out.")
-    return incidents[scored].reset_index(drop=True)
+    return incidents.rows(scored)
 
 
-def _clean_evidence(evidence: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
-    piece = number_pieces(evidence)
-    copies = is_copy(evidence, piece)
+def _clean_evidence(evidence: Coded, messages: list[str]) -> pd.DataFrame:
+    if "piece" not in evidence.frame:  # there is no such table
+        evidence = Coded(evidence.frame.assign(piece=np.empty(0, dtype=np.int64)), evidence.words)
+    copies = is_copy(evidence.frame)
     if n_copies := int(copies.sum()):
         messages.append(f"{_count(n_copies, 'row')} of evidence repeat others (copies) and were left out.")
-    kept = evidence[~copies].reset_index(drop=True)
+    evidence = evidence.rows(~copies)
+    _, piece = compress(evidence.frame["piece"].to_numpy(), 0)
     columns = ["incident_id", "channel", "organization_id", "piece", "origin", "source_id"]
-    return kept.assign(piece=number_pieces(kept))[columns]
+    return evidence.decoded().assign(piece=piece)[columns]
 
 
-def _clean_revenue(revenue: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
-    revenue = _floats(revenue, "best", "low", "high")
-    return _drop_repeats(revenue.assign(year=revenue["year"].astype("Int64")), "revenue", messages)
+def _clean_revenue(table: Coded, messages: list[str]) -> pd.DataFrame:
+    table = Coded(_floats(table.decoded(), "best", "low", "high"), {})
+    return _drop_repeats(table, "revenue", messages).frame
 
 
 def _clean_panel(panel: pd.DataFrame, methodology: Methodology, messages: list[str]) -> pd.DataFrame:
@@ -352,15 +376,15 @@ def _clean_panel(panel: pd.DataFrame, methodology: Methodology, messages: list[s
     return _floats(panel.assign(category=category)[scored], "weight")[columns].reset_index(drop=True)
 
 
-def _among(frame: pd.DataFrame, incident_ids: pd.Series) -> pd.DataFrame:
-    return frame[is_among(frame["incident_id"], incident_ids)].reset_index(drop=True)
+def _among(table: Coded, incidents: Coded) -> Coded:
+    return table.rows(are_among(table.frame["incident_id"], incidents.frame["incident_id"]))
 
 
-def _drop_repeats(frame: pd.DataFrame, name: str, messages: list[str]) -> pd.DataFrame:
-    repeats = frame.duplicated()
+def _drop_repeats(table: Coded, name: str, messages: list[str]) -> Coded:
+    repeats = table.frame.duplicated()
     if n_repeats := int(repeats.sum()):
         messages.append(f"{_count(n_repeats, 'row')} of {name} repeat others and were left out.")
-    return frame[~repeats].reset_index(drop=True)
+    return table.rows(~repeats)
 
 
 def _floats(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:

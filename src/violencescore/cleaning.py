@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from violencescore.coding import EMPTY, Coded
+from violencescore.grouping import IntArray, first_rows, number_rows
 from violencescore.methodology import Methodology, Window
 from violencescore.names import BASELINE, WINDOW, category_label
 
@@ -22,19 +25,21 @@ def assign_periods(date_start: pd.Series, window: Window) -> pd.Series:
     return pd.Series(names, index=date_start.index, dtype="str")
 
 
-def assign_categories(element: pd.Series, victim_role: pd.Series, methodology: Methodology) -> pd.Series:
-    """Return the label of the category that takes each harm, or an empty text where none does.
+def assign_categories(harms: Coded, methodology: Methodology) -> Coded:
+    """Add the category that takes each harm, as a code; the empty text where none does.
 
     A category with the harm's own victim role takes it first, then one of its element without a role.
     """
-    labels = frozenset(methodology.category_labels)
-    pairs = pd.MultiIndex.from_arrays([element, victim_role])
-    codes, kinds = pairs.factorize()
-    found = [next((label for label in (category_label(e, role), e) if label in labels), "") for e, role in kinds]
-    return pd.Series(np.array([*found, ""], dtype=object)[codes], index=element.index, dtype="str")
+    labels = ["", *methodology.category_labels]
+    elements, roles = harms.words["element"], harms.words["victim_role"]
+    options = [[(category_label(element, role), element) for role in roles] for element in elements]
+    found = [[next((labels.index(o) for o in pair if o in labels), EMPTY) for pair in pairs] for pairs in options]
+    codes = np.array(found, dtype=np.int32)[harms.frame["element"], harms.frame["victim_role"]]
+    words = {**harms.words, "category": pd.Series(labels, dtype="str")}
+    return Coded(harms.frame.assign(category=codes), words)
 
 
-def resolve_overlaps(harms: pd.DataFrame, precedence: tuple[str, ...]) -> pd.DataFrame:
+def resolve_overlaps(harms: pd.DataFrame, precedence: Sequence[Hashable]) -> pd.DataFrame:
     """Count victims once where elements of ``precedence`` describe the same people.
 
     Within an incident and victim role, an element keeps what exceeds those before it: ``best`` less the
@@ -46,6 +51,7 @@ def resolve_overlaps(harms: pd.DataFrame, precedence: tuple[str, ...]) -> pd.Dat
     ----------
     harms
         incident_id, element, victim_role, best, low, high (int64), one row per incident, element and role.
+        What stands in the first three is compared only: text or codes.
 
     Examples
     --------
@@ -75,29 +81,39 @@ def resolve_overlaps(harms: pd.DataFrame, precedence: tuple[str, ...]) -> pd.Dat
     return result.drop(index=emptied)
 
 
-def number_pieces(evidence: pd.DataFrame) -> pd.Series:
-    """Return the piece of evidence (int64) of each row: same incident, channel and origin are one.
+def number_pieces(evidence: pd.DataFrame) -> IntArray:
+    """Return the piece of evidence of each row: same incident, channel and origin (codes) are one.
 
     Without an origin each row is its own. Numbers count from 0 in the order of the rows.
     """
-    rows = pd.Series(np.arange(len(evidence)), index=evidence.index)
-    grouped = evidence["origin"] != ""
-    first = rows.groupby([evidence["incident_id"], evidence["channel"], evidence["origin"]]).transform("min")
-    return pd.Series(pd.factorize(first.where(grouped, rows))[0].astype(np.int64), index=evidence.index)
+    origin = evidence["origin"].to_numpy()
+    own = -1 - np.arange(len(origin))
+    return number_rows(evidence["incident_id"], evidence["channel"], np.where(origin == EMPTY, own, origin))
 
 
-def is_copy(evidence: pd.DataFrame, piece: pd.Series) -> pd.Series:
-    """Return which rows say again what an earlier row said.
+def is_copy(evidence: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows (codes, with their piece) say again what an earlier row said.
 
     The same organization twice in one piece; without an origin, the same incident, channel,
     organization and (stated) source.
     """
-    again = evidence.assign(piece=piece).duplicated(["piece", "organization_id"])
-    same_source = evidence.duplicated(["incident_id", "channel", "organization_id", "source_id", "origin"])
-    return again | (same_source & (evidence["origin"] == "") & (evidence["source_id"] != ""))
+    copies = np.zeros(len(evidence), dtype=bool)
+    piece = evidence["piece"].to_numpy()
+    shared = np.flatnonzero(np.bincount(piece)[piece] > 1)
+    _mark_repeats(copies, shared, evidence, "piece", "organization_id")
+    sourced = np.flatnonzero((evidence["origin"] == EMPTY) & (evidence["source_id"] != EMPTY))
+    _mark_repeats(copies, sourced, evidence, "incident_id", "channel", "organization_id", "source_id")
+    return copies
 
 
-def leave_out_sources(tables: Mapping[str, pd.DataFrame], sources: Collection[str]) -> dict[str, pd.DataFrame]:
+def _mark_repeats(marks: NDArray[np.bool_], rows: NDArray[np.intp], frame: pd.DataFrame, *columns: str) -> None:
+    numbers = number_rows(*(frame[column].to_numpy()[rows] for column in columns))
+    repeats = np.ones(len(rows), dtype=bool)
+    repeats[first_rows(numbers)] = False
+    marks[rows[repeats]] = True
+
+
+def leave_out_sources(tables: Mapping[str, Coded], sources: Collection[str]) -> dict[str, Coded]:
     """Return the tables as they would be if some sources did not exist.
 
     Their rows of evidence, reports and revenue go. So does an incident that only they list in ``reports``, unless
@@ -107,17 +123,17 @@ def leave_out_sources(tables: Mapping[str, pd.DataFrame], sources: Collection[st
     Parameters
     ----------
     tables
-        Checked tables by name, with the columns of the assessment.
+        Checked tables by name, with the columns of the assessment; their incident ids have the same codes.
     sources
         Ids of the sources to leave out.
     """
-    if not sources:
-        return dict(tables)
     kept = dict(tables)
+    if not sources:
+        return kept
     for name in ("evidence", "reports", "revenue"):
-        kept[name] = tables[name][~tables[name]["source_id"].isin(list(sources))].reset_index(drop=True)
-    listed = set(tables["reports"]["incident_id"]) - set(kept["reports"]["incident_id"])
-    known = {*kept["evidence"]["incident_id"], *kept["adjudications"]["incident_id"]}
-    gone = tables["incidents"]["incident_id"].isin(list(listed - known))
-    kept["incidents"] = tables["incidents"][~gone].reset_index(drop=True)
+        kept[name] = tables[name].rows(~tables[name].text("source_id").isin(list(sources)))
+    gone = np.unique(tables["reports"].frame["incident_id"])
+    for name in ("reports", "evidence", "adjudications"):
+        gone = np.setdiff1d(gone, kept[name].frame["incident_id"])
+    kept["incidents"] = tables["incidents"].rows(~tables["incidents"].frame["incident_id"].isin(gone))
     return kept

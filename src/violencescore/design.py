@@ -9,7 +9,7 @@ Nothing here is random, and nothing here knows a sampler.
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +17,26 @@ import numpy.typing as npt
 import pandas as pd
 
 from violencescore.assessment import Assessment
+from violencescore.coding import Codes, encode, places
 from violencescore.errors import Fault, InputError
-from violencescore.grouping import multiset_keys, starts, unique_rows
+from violencescore.grouping import (
+    AnyInts,
+    IntArray,
+    compress,
+    first_rows,
+    ints,
+    multiset_keys,
+    starts,
+    unique_rows,
+)
 from violencescore.names import BASELINE, OTHER, PERIODS, WINDOW
+from violencescore.pieces import UNKNOWN as UNKNOWN
+from violencescore.pieces import Pieces, build_pieces, separate_contests
 
-IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 SILENT, SPEAKS, NAMES, SET = range(4)
 """Kinds of evidence factor: a channel is silent, it speaks, one piece names an actor, one names a set."""
-
-UNKNOWN = -1
 
 
 @dataclass(frozen=True)
@@ -136,7 +145,7 @@ class Design:
     patterns: Patterns
     groups: Groups
     profiles: Profiles
-    incident_id: npt.NDArray[np.object_]
+    incident_id: pd.Index
     incident_group: IntArray
 
     @property
@@ -179,18 +188,21 @@ def build_design(assessment: Assessment) -> Design:
     if window.baseline_start is not None:
         days[BASELINE] = float((window.start - window.baseline_start).days)
 
-    index = pd.Index(incidents["incident_id"])
-    harms = _harms(assessment, index)
-    kind_codes, kinds = _kinds(harms, len(index), methodology.category_labels)
+    n_incidents = len(incidents)
+    rows = _incident_rows(assessment)
+    harms = _harms(assessment, rows["harms"])
+    kind_codes, kinds = _kinds(harms, n_incidents, methodology.category_labels)
     region_codes, regions = pd.factorize(incidents["region"], sort=True)
-    period_codes = np.asarray(pd.Index(periods).get_indexer(pd.Index(incidents["period"])), dtype=np.int64)
-    settled = _settled(assessment, index, actors)
+    period_codes = places(incidents["period"], periods)
+    settled = _settled(assessment, rows["adjudications"], n_incidents, actors)
 
-    evidence = assessment.evidence
-    channels = tuple(c for c in methodology.channels if (evidence["channel"] == c).any())
+    stated = places(assessment.evidence["channel"], tuple(methodology.channels))
+    spoken, channel_codes = compress(stated, len(methodology.channels))
+    channels = tuple(c for c, speaks in zip(methodology.channels, spoken, strict=True) if speaks)
     forgeable = np.array([methodology.channels[c].forgeable for c in channels], dtype=bool)
-    pieces = _pieces(assessment, index, actors, channels)
-    pieces, contest = _contests(pieces, len(index))
+    several = np.array([methodology.channels[c].candidates for c in channels], dtype=bool)
+    pieces = build_pieces(assessment.evidence, rows["evidence"], channel_codes, several, actors)
+    pieces, contest = separate_contests(pieces, n_incidents)
     factors = _factors(pieces, len(channels))
     pattern_codes, patterns = _patterns(pieces, factors, forgeable, period_codes, settled, contest)
 
@@ -204,7 +216,7 @@ def build_design(assessment: Assessment) -> Design:
         periods=periods,
         channels=channels,
         forgeable=forgeable,
-        candidates=np.array([methodology.channels[c].candidates for c in channels], dtype=bool),
+        candidates=several,
         accuracy=np.array([methodology.channels[c].accuracy for c in channels], dtype=float).reshape(-1, 2),
         staging=np.array([getattr(methodology.false_flag, p) for p in periods], dtype=float),
         other_is_named=bool((pieces.actor == len(actors) - 1).any()),
@@ -213,180 +225,97 @@ def build_design(assessment: Assessment) -> Design:
         patterns=patterns,
         groups=_groups(group_codes, groups),
         profiles=_profiles(harms, group_codes),
-        incident_id=incidents["incident_id"].to_numpy(dtype=object),
+        incident_id=pd.Index(incidents["incident_id"], name=None),
         incident_group=group_codes,
     )
 
 
 def _groups(codes: IntArray, rows: IntArray) -> Groups:
-    kind, region, period, pattern = (_ints(column) for column in rows.T)
-    return Groups(kind, region, period, pattern, _ints(np.bincount(codes, minlength=len(rows))))
-
-
-@dataclass(frozen=True)
-class _Pieces:
-    """Pieces of evidence: incident, channel, and an actor or a set (the other one ``UNKNOWN``)."""
-
-    incident: IntArray
-    channel: IntArray
-    actor: IntArray
-    set: IntArray
-    set_channel: IntArray
-    set_start: IntArray
-    set_member: IntArray
+    kind, region, period, pattern = (ints(column) for column in rows.T)
+    return Groups(kind, region, period, pattern, ints(np.bincount(codes, minlength=len(rows))))
 
 
 @dataclass(frozen=True)
 class _Harms:
-    incident: IntArray
-    category: IntArray
+    incident: AnyInts
+    category: AnyInts
     low: IntArray
     best: IntArray
     high: IntArray
 
 
-def _codes(values: pd.Series, labels: tuple[str, ...]) -> IntArray:
-    return np.asarray(pd.Index(labels).get_indexer(pd.Index(values)), dtype=np.int64)
+def _incident_rows(assessment: Assessment) -> dict[str, Codes]:
+    """Row of the incident of each harm, evidence and adjudication."""
+    names = ("harms", "evidence", "adjudications")
+    ids = [getattr(assessment, name)["incident_id"] for name in names]
+    codes, _ = encode(*ids, known=assessment.incidents["incident_id"])
+    return dict(zip(names, codes, strict=True))
 
 
-def _ints(values: npt.ArrayLike) -> IntArray:
-    return np.ascontiguousarray(values, dtype=np.int64)
-
-
-def _harms(assessment: Assessment, index: pd.Index) -> _Harms:
+def _harms(assessment: Assessment, incident: Codes) -> _Harms:
     table = assessment.harms
-    incident = _ints(index.get_indexer(pd.Index(table["incident_id"])))
-    category = _codes(table["category"], tuple(assessment.methodology.category_labels))
-    order = np.lexsort((category, incident))
-    columns = [_ints(table[c])[order] for c in ("low", "best", "high")]
-    return _Harms(incident[order], category[order], *columns)
+    category = places(table["category"], assessment.methodology.category_labels)
+    return _Harms(incident, category, *(ints(table[column]) for column in ("low", "best", "high")))
 
 
-def _kinds(harms: _Harms, n_incidents: int, labels: tuple[str, ...]) -> tuple[IntArray, tuple[str, ...]]:
+def _kinds(harms: _Harms, n_incidents: int, labels: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
     """Kind of each incident: the first of its categories in the order of the methodology."""
     first = np.full(n_incidents, len(labels), dtype=np.int64)
     np.minimum.at(first, harms.incident, harms.category)
-    present, codes = np.unique(first, return_inverse=True)
-    return _ints(codes), tuple(labels[i] for i in present)
+    present, codes = compress(first, len(labels))
+    return codes, tuple(label for label, there in zip(labels, present, strict=True) if there)
 
 
-def _settled(assessment: Assessment, index: pd.Index, actors: tuple[str, ...]) -> IntArray:
+def _settled(assessment: Assessment, rows: Codes, n_incidents: int, actors: tuple[str, ...]) -> IntArray:
     """What adjudications settled, (incident, 3): perpetrator, staged, framed; ``UNKNOWN`` elsewhere."""
-    settled = np.full((len(index), 3), UNKNOWN, dtype=np.int64)
+    settled = np.full((n_incidents, 3), UNKNOWN, dtype=np.int64)
     table = assessment.adjudications
     if len(table):
-        rows = index.get_indexer(pd.Index(table["incident_id"]))
-        settled[rows, 0] = _codes(table["organization_id"], actors)
+        settled[rows, 0] = places(table["organization_id"], actors)
         flag = table["false_flag"].astype("object")
         settled[rows, 1] = np.where(flag.isna(), UNKNOWN, flag.eq(True).astype(np.int64))
-        framed = _codes(table["framed_id"].fillna(""), actors)
+        framed = places(table["framed_id"], actors)
         settled[rows, 2] = framed
         settled[rows, 1] = np.where(framed != UNKNOWN, 1, settled[rows, 1])
     return settled
 
 
-def _pieces(assessment: Assessment, index: pd.Index, actors: tuple[str, ...], channels: tuple[str, ...]) -> _Pieces:
-    table = assessment.evidence
-    piece, _ = pd.factorize(table["piece"])
-    rows = pd.DataFrame(
-        {
-            "piece": piece,
-            "incident": index.get_indexer(pd.Index(table["incident_id"])),
-            "channel": _codes(table["channel"], channels),
-            "actor": _codes(table["organization_id"], actors),
-        }
-    ).sort_values(["piece", "actor"], kind="stable")
-    head = rows.drop_duplicates("piece")
-    size = _ints(rows.groupby("piece").size())
-    incident, channel = _ints(head["incident"]), _ints(head["channel"])
-    several = np.array([assessment.methodology.channels[c].candidates for c in channels], dtype=bool)
-    is_set = several[channel]
-
-    in_set = is_set[rows["piece"].to_numpy()]
-    if (rows["actor"][in_set] == len(actors) - 1).any():
-        rule = f"`{OTHER}` cannot be one of a set of candidates; name it in a channel without candidates"
-        raise InputError([Fault("evidence", rule, column="organization_id", value=OTHER)])
-    # Sets are numbered by size, channel and key, so that neither file order nor copies decide which comes first.
-    keys = multiset_keys(_ints(rows["piece"]), _ints(rows["actor"]), len(head))
-    labels = pd.DataFrame({"size": size, "channel": channel, "key": keys[0], "other_key": keys[1]})[is_set]
-    set_codes = labels.groupby(list(labels.columns), sort=True).ngroup().to_numpy()
-    of_piece = np.full(len(head), UNKNOWN, dtype=np.int64)
-    of_piece[is_set] = set_codes
-    _, example = np.unique(set_codes, return_index=True)
-    chosen = np.flatnonzero(is_set)[example]
-    members = [rows["actor"].to_numpy()[s:e] for s, e in _spans(size, chosen)]
-    return _Pieces(
-        incident=incident,
-        channel=channel,
-        actor=np.where(is_set, UNKNOWN, _ints(head["actor"])),
-        set=of_piece,
-        set_channel=channel[chosen],
-        set_start=_ints(np.concatenate([[0], np.cumsum([len(m) for m in members])])),
-        set_member=_ints(np.concatenate(members)) if members else np.empty(0, dtype=np.int64),
-    )
-
-
-def _contests(pieces: _Pieces, n_incidents: int) -> tuple[_Pieces, IntArray]:
-    """Set of candidates that each incident lies between; and the pieces without those that say so."""
-    contest = np.full(n_incidents, UNKNOWN, dtype=np.int64)
-    several = np.append(np.diff(pieces.set_start) > 1, False)[pieces.set]
-    rows = np.flatnonzero(several)
-    rows = rows[np.lexsort((pieces.set[rows], pieces.incident[rows]))]
-    first = rows[np.unique(pieces.incident[rows], return_index=True)[1]]
-    contest[pieces.incident[first]] = pieces.set[first]
-    kept = np.ones(len(pieces.incident), dtype=bool)
-    kept[first] = False
-    rest = dataclasses.replace(
-        pieces,
-        incident=pieces.incident[kept],
-        channel=pieces.channel[kept],
-        actor=pieces.actor[kept],
-        set=pieces.set[kept],
-    )
-    return rest, contest
-
-
-def _spans(size: npt.NDArray[np.int64], chosen: npt.NDArray[np.intp]) -> list[tuple[int, int]]:
-    end = np.cumsum(size)
-    return [(int(end[i] - size[i]), int(end[i])) for i in chosen]
-
-
-def _factors(pieces: _Pieces, n_channels: int) -> Factors:
+def _factors(pieces: Pieces, n_channels: int) -> Factors:
     channels = np.arange(n_channels)
-    named = np.unique(np.column_stack([pieces.channel, pieces.actor])[pieces.actor != UNKNOWN], axis=0)
+    names = pieces.actor != UNKNOWN
+    _, named = unique_rows(pieces.channel[names], pieces.actor[names])
+    named = named[np.lexsort(named.T[::-1])]
     n_sets = len(pieces.set_channel)
     sizes = (n_channels, n_channels, len(named), n_sets)
     return Factors(
         kind=np.repeat(np.array([SILENT, SPEAKS, NAMES, SET], dtype=np.int64), sizes),
-        channel=_ints(np.concatenate([channels, channels, named[:, 0], pieces.set_channel])),
-        argument=_ints(np.concatenate([channels, channels, named[:, 1], np.arange(n_sets)])),
-        set_channel=_ints(pieces.set_channel),
+        channel=ints(np.concatenate([channels, channels, named[:, 0], pieces.set_channel])),
+        argument=ints(np.concatenate([channels, channels, named[:, 1], np.arange(n_sets)])),
+        set_channel=ints(pieces.set_channel),
         set_start=pieces.set_start,
         set_member=pieces.set_member,
     )
 
 
 def _patterns(
-    pieces: _Pieces,
+    pieces: Pieces,
     factors: Factors,
     forgeable: npt.NDArray[np.bool_],
-    period: IntArray,
+    period: AnyInts,
     settled: IntArray,
     contest: IntArray,
 ) -> tuple[IntArray, Patterns]:
     """Distinct evidence patterns; and the pattern of each incident."""
     n_channels, n_incidents = len(forgeable), len(period)
-    is_set = pieces.set != UNKNOWN
-    factor = np.empty(len(pieces.incident), dtype=np.int64)
-    n_named = int((factors.kind == NAMES).sum())
-    factor[is_set] = 2 * n_channels + n_named + pieces.set[is_set]
-    named = pd.MultiIndex.from_arrays([factors.channel[factors.kind == NAMES], factors.argument[factors.kind == NAMES]])
-    wanted = pd.MultiIndex.from_arrays([pieces.channel[~is_set], pieces.actor[~is_set]])
-    factor[~is_set] = 2 * n_channels + named.get_indexer(wanted)
+    is_name = factors.kind == NAMES
+    n_named = int(is_name.sum())
+    named = np.full((n_channels, factors.argument[is_name].max(initial=0) + 1), UNKNOWN, dtype=np.int64)
+    named[factors.channel[is_name], factors.argument[is_name]] = 2 * n_channels + np.arange(n_named)
+    factor = np.where(pieces.set == UNKNOWN, named[pieces.channel, pieces.actor], 2 * n_channels + n_named + pieces.set)
 
     keys = multiset_keys(pieces.incident, factor, n_incidents)
     codes, rows = unique_rows(*keys, period, *settled.T, contest)
-    _, example = np.unique(codes, return_index=True)
+    example = first_rows(codes)
     n_patterns = len(example)
     pattern_of = np.full(n_incidents, UNKNOWN, dtype=np.int64)
     pattern_of[example] = np.arange(n_patterns)
@@ -401,18 +330,18 @@ def _patterns(
     entry_pattern = np.concatenate([at, piece_pattern[kept]])
     entry_factor = np.concatenate([channel + n_channels * speaks[at, channel], factor[kept]])
     order = np.lexsort((entry_factor, entry_pattern))
-    entry_pattern, entry_factor = _ints(entry_pattern[order]), _ints(entry_factor[order])
+    entry_pattern, entry_factor = ints(entry_pattern[order]), ints(entry_factor[order])
     can_forge = forgeable[factors.channel[entry_factor]] if n_channels else np.empty(0, dtype=bool)
     return codes, Patterns(
         firm_start=starts(entry_pattern[~can_forge], n_patterns),
         firm=entry_factor[~can_forge],
         forged_start=starts(entry_pattern[can_forge], n_patterns),
         forged=entry_factor[can_forge],
-        period=_ints(rows[:, 2]),
-        perpetrator=_ints(rows[:, 3]),
-        staged=_ints(rows[:, 4]),
-        framed=_ints(rows[:, 5]),
-        contest=_ints(rows[:, 6]),
+        period=ints(rows[:, 2]),
+        perpetrator=ints(rows[:, 3]),
+        staged=ints(rows[:, 4]),
+        framed=ints(rows[:, 5]),
+        contest=ints(rows[:, 6]),
     )
 
 
@@ -421,19 +350,18 @@ def _profiles(harms: _Harms, group: IntArray) -> Profiles:
     harm_codes, harm_rows = unique_rows(harms.category, harms.low, harms.best, harms.high)
     keys = multiset_keys(harms.incident, harm_codes, len(group))
     codes, rows = unique_rows(*keys, group)
-    _, example = np.unique(codes, return_index=True)
+    example = first_rows(codes)
     profile_of = np.full(len(group), UNKNOWN, dtype=np.int64)
     profile_of[example] = np.arange(len(example))
-    owner = profile_of[harms.incident]
-    kept = owner != UNKNOWN
-    order = np.argsort(owner[kept], kind="stable")
-    chosen = harm_rows[harm_codes[kept][order]]
+    kept = np.flatnonzero(profile_of[harms.incident] != UNKNOWN)
+    owner = profile_of[harms.incident[kept]]
+    chosen = harm_rows[harm_codes[kept[np.lexsort((harms.category[kept], owner))]]]
     return Profiles(
-        group=_ints(rows[:, 2]),
+        group=ints(rows[:, 2]),
         n=np.bincount(codes, minlength=len(example)).astype(np.int64),
-        start=starts(owner[kept][order], len(example)),
-        category=_ints(chosen[:, 0]),
-        low=_ints(chosen[:, 1]),
-        best=_ints(chosen[:, 2]),
-        high=_ints(chosen[:, 3]),
+        start=starts(owner, len(example)),
+        category=ints(chosen[:, 0]),
+        low=ints(chosen[:, 1]),
+        best=ints(chosen[:, 2]),
+        high=ints(chosen[:, 3]),
     )

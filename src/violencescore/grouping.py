@@ -8,15 +8,16 @@ import pandas as pd
 
 IntArray = npt.NDArray[np.int64]
 KeyArray = npt.NDArray[np.uint64]
+AnyInts = npt.NDArray[np.integer]
 
 
-def multiset_keys(owner: IntArray, item: IntArray, n_owners: int) -> tuple[KeyArray, ...]:
+def multiset_keys(owner: AnyInts, item: AnyInts, n_owners: int) -> tuple[KeyArray, ...]:
     """Return two 64-bit keys for the multiset of items of each owner, whatever their order.
 
     Parameters
     ----------
     owner, item
-        One entry for each item held: who holds it, from 0 to ``n_owners - 1``, and which it is.
+        One entry for each item held: who holds it, from 0 to ``n_owners - 1``, and which it is, from 0.
 
     Examples
     --------
@@ -27,7 +28,7 @@ def multiset_keys(owner: IntArray, item: IntArray, n_owners: int) -> tuple[KeyAr
     keys = []
     for salt in (1, 2):
         key = np.zeros(n_owners, dtype=np.uint64)
-        np.add.at(key, owner, _mix(item, salt))
+        np.add.at(key, owner, _mix(np.arange(item.max(initial=-1) + 1), salt)[item])
         keys.append(key)
     return tuple(keys)
 
@@ -40,7 +41,62 @@ def _mix(values: npt.ArrayLike, salt: int) -> KeyArray:
     return np.asarray(x ^ (x >> np.uint64(31)), dtype=np.uint64)
 
 
-def unique_rows(*columns: IntArray | KeyArray) -> tuple[IntArray, IntArray]:
+def number_rows(*columns: npt.ArrayLike) -> IntArray:
+    """Return numbers of the distinct rows over several columns of integers, in order of appearance.
+
+    Examples
+    --------
+    >>> number_rows(np.array([5, 5, 2, 5]), np.array([1, 1, 1, 2])).tolist()
+    [0, 0, 1, 2]
+    """
+    rows = np.zeros(len(np.asarray(columns[0])), dtype=np.int64)
+    span = 1
+    for column in columns:
+        digits, n = _digits(np.asarray(column))
+        if span * n >= _MAX_SPAN:
+            rows = pd.factorize(rows)[0]
+            span = int(rows.max(initial=-1)) + 1
+        rows, span = rows * n + digits, span * n
+    return ints(pd.factorize(rows)[0])
+
+
+_MAX_SPAN = 2**63
+
+
+def _digits(column: AnyInts) -> tuple[IntArray, int]:
+    """Return the column as integers from 0 to n - 1, and n: as it is, but for its least, unless n would be huge."""
+    low, high = (int(column.min()), int(column.max())) if len(column) else (0, 0)
+    if high - low < 2**31:
+        return ints(column - column.dtype.type(low)), high - low + 1
+    codes = ints(pd.factorize(column)[0])
+    return codes, int(codes.max()) + 1
+
+
+def first_rows(numbers: IntArray) -> npt.NDArray[np.intp]:
+    """Return where each number first stands, given that they count up from 0 in order of appearance.
+
+    Examples
+    --------
+    >>> first_rows(np.array([0, 0, 1, 0, 2])).tolist()
+    [0, 2, 4]
+    """
+    return np.flatnonzero(np.diff(np.maximum.accumulate(numbers), prepend=-1))
+
+
+def compress(codes: AnyInts, n: int) -> tuple[npt.NDArray[np.bool_], IntArray]:
+    """Return which of ``n`` codes occur, and the codes counted among those, in their order.
+
+    Examples
+    --------
+    >>> occurs, codes = compress(np.array([3, 1, 3]), 5)
+    >>> occurs.tolist(), codes.tolist()
+    ([False, True, False, True, False], [1, 0, 1])
+    """
+    occurs = np.bincount(codes, minlength=n) > 0
+    return occurs, (np.cumsum(occurs) - 1)[codes]
+
+
+def unique_rows(*columns: AnyInts) -> tuple[IntArray, IntArray]:
     """Return codes of the distinct rows over several columns, in order of appearance, and those rows.
 
     Examples
@@ -49,15 +105,16 @@ def unique_rows(*columns: IntArray | KeyArray) -> tuple[IntArray, IntArray]:
     >>> codes.tolist(), rows.tolist()
     ([0, 0, 1], [[5, 1], [2, 1]])
     """
-    if len(columns[0]) == 0:
-        return np.empty(0, dtype=np.int64), np.empty((0, len(columns)), dtype=np.int64)
-    frame = pd.DataFrame(dict(enumerate(columns)))
-    codes = np.ascontiguousarray(frame.groupby(list(frame.columns), sort=False).ngroup(), dtype=np.int64)
-    _, first = np.unique(codes, return_index=True)
-    rows = np.column_stack([np.asarray(c)[first].astype(np.int64) for c in columns])
-    return codes, np.ascontiguousarray(rows, dtype=np.int64)
+    codes = number_rows(*columns)
+    first = first_rows(codes)
+    return codes, ints(np.column_stack([np.asarray(column)[first].astype(np.int64) for column in columns]))
 
 
-def starts(codes: IntArray, n: int) -> IntArray:
+def ints(values: npt.ArrayLike) -> IntArray:
+    """Return the values as one contiguous array of 64-bit integers."""
+    return np.ascontiguousarray(values, dtype=np.int64)
+
+
+def starts(codes: AnyInts, n: int) -> IntArray:
     """Return where the entries of each of ``n`` owners begin, once sorted; and where the last one's end."""
     return np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=n))]).astype(np.int64)

@@ -4,34 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import pandas as pd
 
+from violencescore.coding import EMPTY, Coded, are_among, decode, encode
 from violencescore.errors import Fault
 from violencescore.identities import Directory
 from violencescore.names import OTHER
-from violencescore.tables import Table, is_among
+from violencescore.tables import Table
 
 _UNKNOWN = "is not an organization of the table organizations (id, name or alias)"
 
 
 def resolve_organizations(
-    table: Table, frame: pd.DataFrame, directory: Directory, columns: Mapping[str, bool]
-) -> tuple[pd.DataFrame, list[Fault]]:
-    """Replace names and aliases by ids. ``columns`` says of each whether it may hold `OTHER`."""
+    table: Table, checked: Coded, directory: Directory, columns: Mapping[str, bool]
+) -> tuple[Coded, list[Fault]]:
+    """Replace names and aliases by ids, of which all ``columns`` share the words.
+
+    ``columns`` says of each whether it may hold `OTHER`.
+    """
     faults: list[Fault] = []
+    frame, words = checked.frame, dict(checked.words)
+    known = pd.Series(["", *sorted(directory.ids)], dtype="str")
     for column, other_allowed in columns.items():
-        ids, strange = directory.resolve(frame[column])
+        ids, strange = directory.resolve(words[column])
         if not other_allowed:
             strange = strange | (ids == OTHER)
+        codes = frame[column].to_numpy()
         way_out = f"; add it there, or use {OTHER}" if other_allowed else "; add it there"
-        faults += table.faults(strange, column, _UNKNOWN + way_out)
-        frame = frame.assign(**{column: ids.mask(strange, "")})
-    return frame, faults
+        faults += table.faults(strange.to_numpy()[codes], column, _UNKNOWN + way_out)
+        [places], words[column] = encode(ids.mask(strange, ""), known=known)
+        frame = frame.assign(**{column: places[codes]})
+    return Coded(frame, words), faults
 
 
-def orphan_faults(table: Table, frame: pd.DataFrame, incident_ids: pd.Series) -> Iterator[Fault]:
-    """Incidents that are spoken of and do not exist."""
-    orphan = (frame["incident_id"] != "") & ~is_among(frame["incident_id"], incident_ids)
+def orphan_faults(table: Table, incident_ids: pd.Series, known: pd.Series) -> Iterator[Fault]:
+    """Incidents that are spoken of and do not exist; both are codes of the same words."""
+    orphan = (incident_ids != EMPTY) & ~are_among(incident_ids, known)
     rule = "is not an incident of the table incidents; add it there, or correct the id"
     yield from table.faults(orphan, "incident_id", rule)
 
@@ -39,7 +48,7 @@ def orphan_faults(table: Table, frame: pd.DataFrame, incident_ids: pd.Series) ->
 def incident_faults(table: Table, incidents: pd.DataFrame) -> Iterator[Fault]:
     """One way of dating an incident, and no end before its start."""
     given = {
-        name: (table.frame[name] != "") if name in table.frame else pd.Series(False, index=incidents.index)
+        name: (table.frame[name] != EMPTY) if name in table.frame else pd.Series(False, index=incidents.index)
         for name in ("date", "date_start", "date_end")
     }
     reported = {name: {p for p, column in table.reported if column == name} for name in given}
@@ -80,19 +89,20 @@ def _plain(value: float) -> str:
 
 
 def repeat_faults(table: Table, frame: pd.DataFrame, columns: list[str], shown: str) -> Iterator[Fault]:
-    """Rows that repeat an earlier one in all of ``columns``; the first of these must not be empty."""
-    known = frame[frame[columns[0]] != ""]
-    if (known[shown] == "").any():
-        known = known[known[shown] != ""]
-    repeats = frame.index.isin(known.index[known.duplicated(columns)])
+    """Rows that repeat an earlier one in all of ``columns`` (codes); the first of these must not be empty."""
+    known = (frame[columns[0]] != EMPTY) & (frame[shown] != EMPTY)
+    repeats = frame.duplicated(columns)
+    if not known.all():
+        repeats = known & frame[known].duplicated(columns).reindex(frame.index, fill_value=False)
     what = ", ".join(columns)
     yield from table.faults(repeats, shown, f"repeats an earlier row with the same {what}; keep one of them")
 
 
-def adjudication_faults(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:
+def adjudication_faults(table: Table, checked: Coded) -> Iterator[Fault]:
     """Who was framed is somebody else, and only in a staged incident."""
-    framed = frame["framed_id"] != ""
-    same = framed & (frame["framed_id"] == frame["organization_id"])
+    frame = checked.frame
+    framed = frame["framed_id"] != EMPTY
+    same = framed & (checked.text("framed_id") == checked.text("organization_id"))
     yield from table.faults(same, "framed_id", "is the perpetrator, who cannot frame itself; name the framed one")
     honest = framed & frame["false_flag"].eq(False).fillna(False).astype(bool)
     rule = "is given although false_flag is false; leave it empty, or set false_flag to true"
@@ -114,22 +124,26 @@ def unit_faults(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:
 def panelist_faults(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:
     """A panelist who weighs everything at zero says nothing."""
     total = frame.groupby("panelist_id")["weight"].transform("max")
-    silent = (total == 0) & (frame["panelist_id"] != "") & ~frame.duplicated("panelist_id")
+    silent = (total == 0) & (frame["panelist_id"] != EMPTY) & ~frame.duplicated("panelist_id")
     rule = "gives every category the weight 0; give at least one a weight, or leave the panelist out"
     yield from table.faults(silent, "panelist_id", rule)
 
 
-def candidate_faults(table: Table, frame: pd.DataFrame, piece: pd.Series, single: frozenset[str]) -> Iterator[Fault]:
+def candidate_faults(table: Table, evidence: Coded, single: frozenset[str]) -> Iterator[Fault]:
     """Pieces of evidence that name several organizations in a channel that names one (``single``)."""
-    spoken = frame[(frame["organization_id"] != "") & frame["channel"].isin(single)]
-    first = spoken.groupby(piece.loc[spoken.index])["organization_id"].transform("first")
-    second = spoken.index[spoken["organization_id"] != first]
-    firsts = first.to_dict() if len(second) else {}
+    frame = evidence.frame
+    is_single = evidence.words["channel"].isin(single).to_numpy()
+    spoken = frame[(frame["organization_id"] != EMPTY) & is_single[frame["channel"]]]
+    spoken = spoken[np.bincount(spoken["piece"])[spoken["piece"]] > 1]
+    first = spoken.groupby("piece")["organization_id"].transform("first")
+    differs = spoken["organization_id"] != first
+    firsts = decode(first[differs], evidence.words["organization_id"], first.index[differs])
 
     def rule(p: int) -> str:
+        channel = evidence.words["channel"][frame["channel"][p]]
         return (
             "is a second organization in one piece of evidence (same incident, channel and origin), after "
-            f"{firsts[p]}; {frame['channel'][p]} names one: keep one, or state different origins"
+            f"{firsts[p]}; {channel} names one: keep one, or state different origins"
         )
 
-    yield from table.faults(frame.index.isin(second), "organization_id", rule)
+    yield from table.faults(frame.index.isin(firsts.index), "organization_id", rule)

@@ -1,18 +1,19 @@
-"""What each column of each table may hold: text in, typed columns and faults out.
+"""What each column of each table may hold: coded text in, typed columns and faults out.
 
-Pandera checks the text of every column on its own (`check_columns`); what relates columns or tables is in
+Pandera checks each distinct text of every column on its own (`check_columns`); what relates columns or tables is in
 `violencescore.relations`. A cell that breaks a rule is reported once and read as missing afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from violencescore.coding import EMPTY, Coded
 from violencescore.errors import Fault
 from violencescore.methodology import Methodology
 from violencescore.tables import Table
@@ -27,6 +28,8 @@ _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _COUNT = r"[0-9]{1,15}(\.0*)?"
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?"
 
+_TEXT_KINDS = frozenset({"text", "channel", "element", "victim_role", "revenue_kind"})
+
 Rule = tuple[str, Callable[[pd.Series], pd.Series]]
 
 
@@ -37,6 +40,11 @@ class Column:
     kind: str
     required: bool = False
     unique: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it stays text."""
+        return self.kind in _TEXT_KINDS
 
 
 _ID = Column("text", required=True)
@@ -104,7 +112,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
 REQUIRED_TABLES = ("organizations", "incidents", "harms")
 
 
-def check_columns(table: Table, methodology: Methodology | None) -> tuple[pd.DataFrame, list[Fault]]:
+def check_columns(table: Table, methodology: Methodology | None) -> tuple[Coded, list[Fault]]:
     """Check each column on its own and give it its type.
 
     Parameters
@@ -116,52 +124,64 @@ def check_columns(table: Table, methodology: Methodology | None) -> tuple[pd.Dat
 
     Returns
     -------
-    frame, faults
-        The columns of `COLUMNS` and no others, with the index of ``table.frame``. Text columns are empty,
-        others missing, where nothing (valid) stands. Counts are ``Int64``, flags ``boolean``, numbers
+    checked, faults
+        The columns of `COLUMNS` and no others, with the index of ``table.frame``. Text stays coded and is empty,
+        others are missing, where nothing (valid) stands. Counts are ``Int64``, flags ``boolean``, numbers
         ``float64``.
     """
     columns = COLUMNS[table.name]
-    failures = _failures(table, columns, methodology)
-    faults: list[Fault] = []
-    text = table.frame.reindex(columns=list(columns), fill_value="")
-    for (column, rule), group in failures.groupby(["column", "check"], sort=False, dropna=False):
-        if rule == "column_in_dataframe":
-            faults += [_missing_column(table, str(name)) for name in group["failure_case"]]
-            continue
-        positions = {int(p) for p in group["index"]} - {p for p, name in table.reported if name == column}
-        mask = text.index.isin(positions)
-        faults += table.faults(mask, str(column), str(rule))
-        if rule != _UNIQUE:
-            text[column] = text[column].mask(mask, "")
-    return pd.DataFrame({name: _typed(text[name], c.kind) for name, c in columns.items()}), faults
+    there = table.frame.columns
+    faults = [_missing_column(table, name) for name, c in columns.items() if c.required and name not in there]
+    words = {name: table.words[name] if name in there else _NO_WORDS for name in columns}
+    checked = {}
+    for name, column in columns.items():
+        codes = table.frame[name] if name in there else pd.Series(np.int32(EMPTY), index=table.frame.index)
+        failed = np.zeros(len(words[name]), dtype=bool)
+        if name in there:
+            faults += _column_faults(table, name, column, _rules(name, column, methodology), failed)
+        if column.is_text:
+            checked[name] = codes.mask(failed[codes], EMPTY) if failed.any() else codes
+        else:
+            typed = _typed(words[name].mask(failed, ""), column.kind)
+            checked[name] = pd.Series(typed.array.take(codes.to_numpy()), index=codes.index)
+    text = {name: words[name] for name, column in columns.items() if column.is_text}
+    return Coded(pd.DataFrame(checked, copy=False), text), faults
 
 
+_NO_WORDS = pd.Series([""], dtype="str")
 _UNIQUE = "stands in more than one row; it must be unique"
 
 
-def _failures(table: Table, columns: Mapping[str, Column], methodology: Methodology | None) -> pd.DataFrame:
+def _column_faults(
+    table: Table, name: str, column: Column, rules: list[Rule], failed: NDArray[np.bool_]
+) -> Iterator[Fault]:
+    """Yield the faults of one column, and mark in ``failed`` the words that break a rule."""
+    codes = table.frame[name]
+    reported = codes.index.isin([position for position, other in table.reported if other == name])
+    used = table.words[name][np.bincount(codes, minlength=len(failed)) > 0]
+    for rule, words in _failures(used, rules):
+        fails = np.zeros(len(failed), dtype=bool)
+        fails[words] = True
+        failed |= fails
+        yield from table.faults(fails[codes] & ~reported, name, rule)
+    if column.unique:
+        yield from table.faults(codes.duplicated() & (codes != EMPTY), name, _UNIQUE)
+
+
+def _failures(words: pd.Series, rules: list[Rule]) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Yield each rule that is broken, and the labels of the words that break it."""
     import pandera.pandas as pandera  # here, since commands that read no tables need not wait for it
 
-    schema = pandera.DataFrameSchema(
-        {
-            name: pandera.Column(
-                checks=[pandera.Check(test, error=rule) for rule, test in _rules(name, column, methodology)],
-                required=column.required,
-            )
-            for name, column in columns.items()
-        }
-    )
+    schema = pandera.SeriesSchema(checks=[pandera.Check(test, error=rule) for rule, test in rules])
     try:
-        schema.validate(table.frame, lazy=True)
+        schema.validate(words, lazy=True)
     except pandera.errors.SchemaErrors as errors:
-        failures: pd.DataFrame = errors.failure_cases
-        return failures
-    return pd.DataFrame({"column": [], "check": [], "failure_case": [], "index": []})
+        for rule, group in errors.failure_cases.groupby("check", sort=False):
+            yield str(rule), group["index"].to_numpy(dtype=np.intp)
 
 
 def _missing_column(table: Table, name: str) -> Fault:
-    there = ", ".join(str(column) for column in table.frame.columns[:20])[:300]
+    there = ", ".join(table.columns[:20])[:300]
     return table.fault(f"the column is missing; the file has {there}", column=name)
 
 
@@ -169,8 +189,6 @@ def _rules(name: str, column: Column, methodology: Methodology | None) -> list[R
     rules = [(rule, _unless_empty(test)) for rule, test in _kind_rules(column.kind, methodology)]
     if column.required:
         rules.insert(0, (f"is empty; every row needs {_article(name)} {name}", lambda cells: cells != ""))
-    if column.unique:
-        rules.append((_UNIQUE, _unless_empty(lambda cells: ~cells.duplicated())))
     return rules
 
 
@@ -258,7 +276,7 @@ def _dates(cells: pd.Series) -> pd.Series:
     return pd.to_datetime(plain, format="%Y-%m-%d", errors="coerce").astype("datetime64[us]")
 
 
-def _typed(cells: pd.Series, kind: str) -> Any:
+def _typed(cells: pd.Series, kind: str) -> pd.Series:
     match kind:
         case "date":
             return _dates(cells)
@@ -266,9 +284,7 @@ def _typed(cells: pd.Series, kind: str) -> Any:
             return cells.str.lower().map({"true": True, "false": False}).astype("boolean")
         case "count" | "year":
             return _numbers(cells).astype("Int64")
-        case "probability" | "positive" | "weight":
-            return _numbers(cells)
-    return cells
+    return _numbers(cells)
 
 
 def _article(name: str) -> str:
