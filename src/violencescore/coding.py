@@ -42,6 +42,8 @@ class Coded:
 
     def text(self, column: str) -> pd.Series:
         """Return the text of a column."""
+        if column not in self.words:
+            return self.frame[column]
         return decode(self.frame[column], self.words[column], self.frame.index)
 
     def decoded(self) -> pd.DataFrame:

@@ -87,7 +87,7 @@ def incident_loo(design: Design, posterior: xr.Dataset, n_draws: int = N_DRAWS) 
     elpd, khat = by_group.elpd_i.values[at], by_group.pareto_k.values[at]
     n_samples = density.sizes["chain"] * density.sizes["draw"]
     lppd = logsumexp(density.values, axis=(0, 1)) - np.log(n_samples)
-    coords = {"incident": design.incident_id.astype(str)}
+    coords = {"incident": np.asarray(design.incident_id, dtype=str)}
     return ELPDDataLOO(
         elpd=float(elpd.sum()),
         se=float(np.sqrt(len(elpd) * np.var(elpd, ddof=1))) if len(elpd) > 1 else float("nan"),

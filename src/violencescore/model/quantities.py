@@ -102,9 +102,9 @@ def quantities(kernel: Kernel, design: Design, vectors: npt.NDArray[np.float64])
 
 def _engagement(kernel: Kernel, vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Weight of each member of each set of candidates (chain, draw, candidate), in the order of ``set_member``."""
-    offset, sizes, prior, _, _, factors, _ = kernel.forward_arguments()
+    offset, sizes, prior, _, _, factors, *_ = kernel.forward_arguments()
     flat = vectors.reshape(-1, vectors.shape[-1])
-    found = np.array([engagement(vector, offset, sizes, prior, factors[5]) for vector in flat])
+    found = np.array([engagement(vector, offset, sizes, prior, factors.set_member) for vector in flat])
     return found.reshape(*vectors.shape[:2], -1)
 
 
