@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from ctypes import POINTER, c_double, c_int64
 from functools import cache
 from itertools import product
 from math import comb, exp, inf, log
@@ -16,6 +17,8 @@ from violencescore.design import Design
 from violencescore.model import layout as lay
 from violencescore.model.effects import log_prior
 from violencescore.model.kernel import Kernel
+from violencescore.model.logarithm import weighted_log
+from violencescore.model.packing import unpack
 from violencescore.model.quantities import initial_vector, quantities
 from violencescore.model.zerosum import zero_sum, zero_sum_both, zero_sum_both_gradient, zero_sum_gradient
 from violencescore.names import OTHER
@@ -407,3 +410,55 @@ def test_how_many_incidents_lie_between_two_says_nothing_of_their_rates() -> Non
 
     # All actors alike: no candidate is favoured, however often it is one.
     assert np.allclose(gradient_of_levels(3), gradient_of_levels(300), atol=300 * 1e-12)
+
+
+# As compiled code
+
+
+@pytest.mark.parametrize("name", ["plain", "settled contests", "no evidence", "demo"])
+def test_what_the_sampler_calls_is_the_density(name: str) -> None:
+    from violencescore.model.native import native_copy, native_density
+
+    _, _, kernel = case(name)
+    vector, size = random_vector(kernel, 3), kernel.layout.size
+    gradient, value, kept = np.zeros(size), np.zeros(1), np.zeros(size)
+    point, words = POINTER(c_double), kernel.packed.ctypes.data_as(POINTER(c_int64))
+    at, out = vector.ctypes.data_as(point), gradient.ctypes.data_as(point)
+    assert native_density.ctypes(size, at, out, value.ctypes.data_as(point), words) == 0
+    expected = kernel.log_density(vector)
+    assert value[0] == expected[0]
+    assert np.array_equal(gradient, expected[1])
+    assert native_copy.ctypes(size, size, at, kept.ctypes.data_as(point), words) == 0
+    assert np.array_equal(kept, vector)
+
+
+def test_a_point_where_the_density_is_zero_is_refused_and_not_believed() -> None:
+    from violencescore.model.native import native_density
+
+    _, _, kernel = case("demo")
+    vector, size = np.full(kernel.layout.size, 1e4), kernel.layout.size
+    gradient, value, point = np.zeros(size), np.zeros(1), POINTER(c_double)
+    arrays = [array.ctypes.data_as(point) for array in (vector, gradient, value)]
+    assert native_density.ctypes(size, *arrays, kernel.packed.ctypes.data_as(POINTER(c_int64))) == 1
+
+
+def test_packed_arguments_come_out_as_they_went_in() -> None:
+    _, _, kernel = case("settled contests")
+    for given, found in zip(kernel.arguments, unpack(kernel.packed), strict=True):
+        pairs = zip(given, found, strict=True) if isinstance(given, tuple) else [(given, found)]
+        for a, b in pairs:
+            assert np.array_equal(a, b)
+
+
+def test_weighted_logarithms_are_those_of_numpy_to_rounding() -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([np.exp(rng.uniform(-700, 700, 4001)), 1 + rng.normal(0, 1e-6, 4000), [1.0, 2.0, 0.5, 2**0.5]])
+    for value in x[:: len(x) // 400]:
+        assert weighted_log(np.array([1]), np.array([value])) == pytest.approx(np.log(value), rel=4e-16, abs=4e-16)
+    n = rng.integers(1, 50, len(x))
+    assert weighted_log(n, x) == pytest.approx(float(n @ np.log(x)), rel=1e-13)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-310, -1.0, np.nan])
+def test_the_logarithm_of_no_positive_number_is_minus_infinity(value: float) -> None:
+    assert weighted_log(np.array([1, 2]), np.array([1.0, value])) == -np.inf

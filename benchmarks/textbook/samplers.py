@@ -59,7 +59,7 @@ def sample_violencescore(design: Design, methodology: Methodology, setting: Sett
 
     start = time.perf_counter()
     kernel = build_kernel(design, methodology.priors)
-    compile_kernel(kernel, design)
+    compile_kernel()
     compiled = time.perf_counter()
     tell("sampling")
     wanted = {name: getattr(setting, name) for name in ("draws", "tune", "chains", "target_accept", "seed")}

@@ -107,7 +107,7 @@ def fit_assessment(
     design = build_design(assessment)
     kernel = build_kernel(design, methodology.priors)
     progress("compiling", 0, 1)
-    seconds = {"compile": compile_kernel(kernel, design), "sample": 0.0, "scores": 0.0}
+    seconds = {"compile": compile_kernel(), "sample": 0.0, "scores": 0.0}
     progress("compiling", 1, 1)
     sample_seed, score_seed, revenue_seed, prior_seed = (
         int(s) for s in np.random.SeedSequence(sampling.seed).generate_state(4, dtype=np.uint64) >> np.uint64(1)

@@ -50,10 +50,11 @@ class Draws:
     steps: npt.NDArray[np.int64]
 
 
-def compile_kernel(kernel: Kernel, design: Design) -> float:
+def compile_kernel() -> float:
     """Compile the density, or load it from the disk cache; return the seconds it took."""
     start = time.perf_counter()
-    kernel.log_density(initial_vector(kernel, design))
+    import violencescore.model.native  # noqa: F401
+
     return time.perf_counter() - start
 
 
@@ -69,8 +70,8 @@ def sample_batches(
 ) -> Generator[Draws]:
     """Draw from the posterior with nutpie's NUTS, in batches that continue the same chains.
 
-    The compiled density releases the interpreter lock, so that chains run in parallel as native code would, without a
-    compilation per process. Between batches the chains pause: nothing is adapted twice.
+    The chains run in threads of their own and call the density as a C function, which is compiled once and serves any
+    design. Between batches they pause: nothing is adapted twice.
 
     Parameters
     ----------
@@ -118,7 +119,9 @@ def sample_batches(
 def _start(kernel: Kernel, design: Design, sampling: Sampling, seed: int, report: Callable[[Any], None]) -> Any:
     """Start nutpie's chains in the background."""
     import nutpie
-    from nutpie.compiled_pyfunc import from_pyfunc
+    from nutpie.compile_pymc import CompiledPyMCModel
+
+    from violencescore.model.native import native_copy, native_density
 
     centre = initial_vector(kernel, design)
     size = kernel.layout.size
@@ -126,17 +129,21 @@ def _start(kernel: Kernel, design: Design, sampling: Sampling, seed: int, report
     def initial_point(chain_seed: int) -> npt.NDArray[np.float64]:
         return centre + np.random.default_rng(chain_seed).uniform(-JITTER, JITTER, size)
 
-    def make_expand(*_: Any) -> Callable[..., dict[str, npt.NDArray[np.float64]]]:
-        return lambda vector: {"vector": np.array(vector)}
-
-    model = from_pyfunc(
-        size,
-        lambda: kernel.log_density,
-        make_expand,
-        [np.dtype("float64")],
-        [(size,)],
-        ["vector"],
-        make_initial_point_fn=initial_point,
+    model = CompiledPyMCModel(
+        compiled_logp_func=native_density,
+        compiled_expand_func=native_copy,
+        initial_point_func=initial_point,
+        shared_data={"words": kernel.packed},
+        shared_var_keys={},
+        user_data=kernel.packed,
+        n_expanded=size,
+        shape_info=(["vector"], [slice(0, size)], [(size,)]),
+        logp_func=None,
+        expand_func=None,
+        dims={},
+        _n_dim=size,
+        _shapes={"vector": (size,)},
+        _coords={},
     )
     return nutpie.sample(
         model,

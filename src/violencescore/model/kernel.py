@@ -31,6 +31,7 @@ from violencescore.model.evidence import (
     staging_gradient,
 )
 from violencescore.model.layout import Layout, build_layout, prior_constants
+from violencescore.model.logarithm import weighted_log
 from violencescore.model.packing import pack, unpack
 from violencescore.model.patterns import (
     arrange_patterns,
@@ -143,8 +144,8 @@ def density(
     parts: PartArrays,
     sights: SightArrays,
     groups: GroupArrays,
-) -> tuple[float, Array, Array]:
-    """Return the log density without the groups' mixtures, the gradient of all, and the mixtures (group)."""
+) -> tuple[float, Array]:
+    """Return the log posterior density up to a constant, and its gradient."""
     grad = np.zeros(vector.size)
     unit, slope = natural(vector, offset, prior, centred)
     rates, said, weight, share, target, part, log_scale, honest, false = forward(
@@ -162,6 +163,7 @@ def density(
     grad_sight = np.zeros(honest.shape)
     mixed = np.empty(groups.n.size)
     mix(groups, cells, part, honest + false, mixed, grad_cell, grad_log_part, grad_sight)
+    total += weighted_log(groups.n, mixed)
     for e in range(log_scale.size):
         total += parts.n[e] * log_scale[e]
 
@@ -193,13 +195,13 @@ def density(
         staging_gradient(offset, sizes, prior, share, target, grad_share, grad_target, grad)
     natural_gradient(unit, slope, offset, prior, centred, grad)
     total += log_prior(vector, offset, prior, beta, chance, centred, grad)
-    return total, grad, mixed
+    return total, grad
 
 
 @njit(**OPTIONS)
-def packed_density(vector: Array, ints: Index, floats: Array) -> tuple[float, Array, Array]:
+def packed_density(vector: Array, words: Index) -> tuple[float, Array]:
     """``density`` of packed arguments."""
-    offset, sizes, prior, beta, days, chance, centred, factors, parts, sights, groups = unpack(ints, floats)
+    offset, sizes, prior, beta, days, chance, centred, factors, parts, sights, groups = unpack(words)
     return density(vector, offset, sizes, prior, beta, days, chance, centred, factors, parts, sights, groups)  # type: ignore[no-any-return]
 
 
@@ -215,20 +217,17 @@ class Kernel:
         What the compiled functions take after the vector: offset, sizes, prior constants, Beta parameters, days,
         chance, centring, factors, parts, sights, groups.
     packed
-        The same, in two arrays.
+        The same in one array (see ``packing``).
     """
 
     layout: Layout
     arguments: tuple[Any, ...]
-    packed: tuple[Index, Array]
+    packed: npt.NDArray[np.int64]
 
     def log_density(self, vector: Array) -> tuple[float, Array]:
         """Return log density up to a constant and gradient at ``vector`` (``layout.size``)."""
-        total, grad, mixed = packed_density(vector, *self.packed)
-        # NumPy takes logarithms several at a time, and releases the interpreter lock while it does. Far out, evidence
-        # can be so improbable that its probability underflows: the density is zero there, which is no fault.
-        with np.errstate(divide="ignore"):
-            return total + float(self.arguments[-1].n @ np.log(mixed)), grad
+        value: tuple[float, Array] = packed_density(vector, self.packed)
+        return value
 
     def forward_arguments(self) -> tuple[Any, ...]:
         """Return what ``forward`` takes after the vector in its own unit."""
