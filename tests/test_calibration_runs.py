@@ -157,6 +157,8 @@ def cluster() -> Iterator[str]:
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
         ) as made:
             yield made.scheduler_address
+            # A cluster that is closed while a killed worker is being replaced stumbles over the one to come.
+            made.wait_for_workers(2, timeout=60)
 
 
 @pytest.mark.filterwarnings("ignore")  # the same

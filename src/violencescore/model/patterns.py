@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from violencescore.design import Design
+from violencescore.design import UNKNOWN, Design
 from violencescore.grouping import multiset_keys, unique_rows
 from violencescore.model.types import Array, Index, PartArrays, SightArrays
 from violencescore.model.zerosum import OPTIONS
@@ -58,7 +58,23 @@ def products_gradient(parts: PartArrays, grad_log_part: Array, grad_log_factor: 
 
 
 @njit(**OPTIONS)
-def sight_probability(part: Array, share: Array, target: Array, sights: SightArrays) -> tuple[Array, Array]:
+def framings(part: Array, target: Array, sights: SightArrays) -> Array:
+    """Probability of each part by actor if it was staged as another's work (part, actor); zero where none can be."""
+    n_actors = part.shape[1]
+    by_framed = np.ascontiguousarray(target.T)
+    out = np.zeros(part.shape)
+    for f in range(part.shape[0]):
+        if sights.mixed[f] == 1:
+            for m in range(n_actors):
+                for k in range(n_actors):
+                    out[f, k] += by_framed[m, k] * part[f, m]
+    return out
+
+
+@njit(**OPTIONS)
+def sight_probability(
+    part: Array, share: Array, target: Array, framing: Array, sights: SightArrays
+) -> tuple[Array, Array]:
     """Probability of each sight by actor, honest and staged (each sight, actor).
 
     An honest incident has the forgeable evidence of the actor itself, a staged one that of the actor it frames.
@@ -67,22 +83,14 @@ def sight_probability(part: Array, share: Array, target: Array, sights: SightArr
     n_actors = part.shape[1]
     honest = np.zeros((sights.part.size, n_actors))
     false = np.zeros((sights.part.size, n_actors))
-    stages = share.max() > 0.0
-    by_framed = np.ascontiguousarray(target.T)
-    seen = np.empty(n_actors)
     for v in range(sights.part.size):
         f, t, who, framed = sights.part[v], sights.period[v], sights.perpetrator[v], sights.framed[v]
-        seen[:] = 0.0
-        if stages and sights.staged[v] != 0:
-            for m in range(n_actors):
-                if framed < 0 or framed == m:
-                    for k in range(n_actors):
-                        seen[k] += by_framed[m, k] * part[f, m]
-        for k in range(n_actors):
-            if who < 0 or who == k:
-                false[v, k] = share[t, k] * seen[k]
-                if sights.staged[v] != 1:
-                    honest[v, k] = (1.0 - share[t, k]) * part[f, k]
+        for k in range(n_actors) if who < 0 else range(who, who + 1):
+            if sights.staged[v] != 1:
+                honest[v, k] = (1.0 - share[t, k]) * part[f, k]
+            if sights.staged[v] != 0:
+                seen = framing[f, k] if framed < 0 else target[k, framed] * part[f, framed]
+                false[v, k] = share[t, k] * seen
     return honest, false
 
 
@@ -102,26 +110,29 @@ def sight_gradient(
     """Carry the gradient of the sights (honest and staged together) back to log parts, staged shares and targets."""
     n_actors = part.shape[1]
     n_honest, n_false = np.zeros(share.shape), np.zeros(share.shape)
-    grad_part = np.empty(n_actors)
+    grad_framing = np.zeros(part.shape)
     for v in range(sights.part.size):
-        f, t, framed = sights.part[v], sights.period[v], sights.framed[v]
-        grad_part[:] = 0.0
-        for k in range(n_actors):
+        f, t, who, framed = sights.part[v], sights.period[v], sights.perpetrator[v], sights.framed[v]
+        for k in range(n_actors) if who < 0 else range(who, who + 1):
             g = grad_sight[v, k]
             grad_log_part[f, k] += g * honest[v, k]
             n_honest[t, k] += g * honest[v, k]
-            if false[v, k] > 0.0:
-                n_false[t, k] += g * false[v, k]
-                scale = g * share[t, k]
-                if framed >= 0:
-                    grad_target[k, framed] += scale * part[f, framed]
-                    grad_part[framed] += scale * target[k, framed]
-                else:
-                    for m in range(n_actors):
-                        grad_target[k, m] += scale * part[f, m]
-                        grad_part[m] += scale * target[k, m]
-        for m in range(n_actors):
-            grad_log_part[f, m] += grad_part[m] * part[f, m]
+            n_false[t, k] += g * false[v, k]
+            if false[v, k] > 0.0 and framed >= 0:
+                grad_target[k, framed] += g * share[t, k] * part[f, framed]
+                grad_log_part[f, framed] += g * false[v, k]
+            elif false[v, k] > 0.0:
+                grad_framing[f, k] += g * share[t, k]
+    grad_part = np.empty(n_actors)
+    for f in range(part.shape[0]):
+        if sights.mixed[f] == 1:
+            grad_part[:] = 0.0
+            for k in range(n_actors):
+                for m in range(n_actors):
+                    grad_target[k, m] += grad_framing[f, k] * part[f, m]
+                    grad_part[m] += grad_framing[f, k] * target[k, m]
+            for m in range(n_actors):
+                grad_log_part[f, m] += grad_part[m] * part[f, m]
     for t in range(share.shape[0]):
         for k in range(n_actors):
             if share[t, k] > 0.0:
@@ -154,7 +165,10 @@ def arrange_patterns(design: Design) -> tuple[PartArrays, SightArrays, Index, In
     of_part = np.bincount(np.concatenate(codes), weights=np.tile(n, 2)).astype(np.int64)
     sight, rows = unique_rows(codes[1], patterns.period, who, patterns.staged, patterns.framed)
     parts = PartArrays(*(_ints(np.concatenate(arrays)) for arrays in (starts, members, settled, [of_part])))
-    return parts, SightArrays(*(_ints(column) for column in rows.T)), _ints(codes[0]), _ints(sight)
+    stageable = design.stages & (rows[:, 3] != 0) & (rows[:, 4] == UNKNOWN)
+    mixed = np.isin(np.arange(len(of_part)), rows[stageable, 0])
+    sights = SightArrays(*(_ints(column) for column in (*rows.T, mixed)))
+    return parts, sights, _ints(codes[0]), _ints(sight)
 
 
 def _ints(values: Index) -> Index:
