@@ -13,10 +13,10 @@ demo: setup  ## run the main job on the embedded, fictional example
 	@$(BIN)/violencescore demo
 
 test: setup  ## pass the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 test-slow: setup  ## the long statistical tests too
-	$(BIN)/python -m pytest -q -m "slow or not slow"
+	$(BIN)/python -m pytest -q -n auto -m "slow or not slow"
 
 check: setup  ## lint and types
 	$(BIN)/ruff check .

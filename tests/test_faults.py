@@ -116,6 +116,7 @@ CELLS = {
     "a quote that is never closed": (added("incidents", 'i5,"2026-07-02,north'), 6, None, None, "never closed"),
     "the reserved id": (added("organizations", "other,Rest,,,,,"), 5, "organization_id", "other", "reserved"),
     "the reserved id as an alias": (added("organizations", "8,Eight,Other;Huit,,,,"), 5, "aliases", "Other;Huit", "reserved"),
+    "the id of a column": (added("organizations", "false_flag,F,,,,,"), 5, "organization_id", "false_flag", "reserved"),
     "a name that is another's id": (added("organizations", "8,CREW ,,,,,"), 5, "name", "CREW ", "also stands for crew"),
 }  # fmt: skip
 

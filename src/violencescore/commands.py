@@ -288,7 +288,7 @@ def simulate(
     ] = 1,
     world: Annotated[str, typer.Option(metavar="NAME", help="Kind of world: see above.")] = "plain",
     incidents: Annotated[
-        int | None, typer.Option(metavar="N", callback=_at_least(1), help="Expected number of incidents.")
+        int | None, typer.Option(metavar="N", callback=_at_least(30), help="Expected number of incidents; at least 30.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

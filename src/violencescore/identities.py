@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from violencescore.errors import Fault
-from violencescore.names import OTHER
+from violencescore.names import FALSE_FLAG, OTHER
 from violencescore.tables import Table
 
 
@@ -105,6 +105,8 @@ def _reserved_faults(table: Table, organizations: pd.DataFrame) -> Iterator[Faul
         yield from table.faults(keys == OTHER, column, rule)
     aliases = organizations["aliases"].map(lambda cell: OTHER in map(normalize, split_aliases(cell)))
     yield from table.faults(aliases, "aliases", rule)
+    rule = "is reserved (attribution.csv has a column of that name for staged incidents); choose another id"
+    yield from table.faults(organizations["organization_id"] == FALSE_FLAG, "organization_id", rule)
 
 
 def check_organizations(

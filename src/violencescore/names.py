@@ -15,6 +15,9 @@ RANK = "rank"
 OTHER = "other"
 """Everyone who is not a listed organization: modelled, never ranked."""
 
+FALSE_FLAG = "false_flag"
+"""Beside the actors, what has a probability for each incident: that it was staged as another's work."""
+
 BASELINE = "baseline"
 WINDOW = "window"
 PERIODS = (BASELINE, WINDOW)
