@@ -22,7 +22,6 @@ coding formats tables schemas identities relations grouping cleaning assessment
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
 pieces design
 model model.types model.zerosum model.layout model.effects model.violence model.evidence model.cells model.patterns model.packing model.logarithm model.kernel
-model.native
 model.specification model.quantities
 sampling
 attribution diagnostics revenue

@@ -16,7 +16,7 @@ from violencescore.assessment import Assessment
 from violencescore.design import Design
 from violencescore.model import layout as lay
 from violencescore.model.effects import log_prior
-from violencescore.model.kernel import Kernel
+from violencescore.model.kernel import Kernel, compiled_density
 from violencescore.model.logarithm import weighted_log
 from violencescore.model.packing import unpack
 from violencescore.model.quantities import initial_vector, quantities
@@ -415,31 +415,16 @@ def test_how_many_incidents_lie_between_two_says_nothing_of_their_rates() -> Non
 # As compiled code
 
 
-@pytest.mark.parametrize("name", ["plain", "settled contests", "no evidence", "demo"])
-def test_what_the_sampler_calls_is_the_density(name: str) -> None:
-    from violencescore.model.native import native_copy, native_density
-
-    _, _, kernel = case(name)
-    vector, size = random_vector(kernel, 3), kernel.layout.size
-    gradient, value, kept = np.zeros(size), np.zeros(1), np.zeros(size)
-    point, words = POINTER(c_double), kernel.packed.ctypes.data_as(POINTER(c_int64))
-    at, out = vector.ctypes.data_as(point), gradient.ctypes.data_as(point)
-    assert native_density.ctypes(size, at, out, value.ctypes.data_as(point), words) == 0
-    expected = kernel.log_density(vector)
-    assert value[0] == expected[0]
-    assert np.array_equal(gradient, expected[1])
-    assert native_copy.ctypes(size, size, at, kept.ctypes.data_as(point), words) == 0
-    assert np.array_equal(kept, vector)
-
-
 def test_a_point_where_the_density_is_zero_is_refused_and_not_believed() -> None:
-    from violencescore.model.native import native_density
-
     _, _, kernel = case("demo")
-    vector, size = np.full(kernel.layout.size, 1e4), kernel.layout.size
-    gradient, value, point = np.zeros(size), np.zeros(1), POINTER(c_double)
-    arrays = [array.ctypes.data_as(point) for array in (vector, gradient, value)]
-    assert native_density.ctypes(size, *arrays, kernel.packed.ctypes.data_as(POINTER(c_int64))) == 1
+    size, point = kernel.layout.size, POINTER(c_double)
+
+    def status(vector: np.ndarray) -> int:
+        arrays = [array.ctypes.data_as(point) for array in (vector, np.zeros(size), np.zeros(1))]
+        return compiled_density().ctypes(size, *arrays, kernel.packed.ctypes.data_as(POINTER(c_int64)))
+
+    assert status(np.full(size, 1e4)) == 1
+    assert status(np.zeros(size)) == 0
 
 
 def test_packed_arguments_come_out_as_they_went_in() -> None:

@@ -6,14 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import carray, cfunc, types
 
 from violencescore.design import Design
 from violencescore.methodology import Sampling
-from violencescore.model.kernel import Kernel
+from violencescore.model.kernel import Kernel, compiled_density
 from violencescore.model.quantities import initial_vector
 
 Progress = Callable[[str, int, int], None]
@@ -53,9 +55,24 @@ class Draws:
 def compile_kernel() -> float:
     """Compile the density, or load it from the disk cache; return the seconds it took."""
     start = time.perf_counter()
-    import violencescore.model.native  # noqa: F401
-
+    compiled_density()
+    compiled_copy()
     return time.perf_counter() - start
+
+
+def copy_point(n: int, n_out: int, at: Any, out: Any, _: Any) -> int:
+    """Copy a point, as a C function: what is kept of each draw."""
+    source, target = carray(at, (n,)), carray(out, (n_out,))
+    for i in range(n_out):
+        target[i] = source[i]
+    return 0
+
+
+@cache
+def compiled_copy() -> Any:
+    """Compile ``copy_point``, or load it from the disk cache."""
+    point = types.CPointer(types.double)
+    return cfunc(types.int64(types.uint64, types.uint64, point, point, types.voidptr), cache=True)(copy_point)
 
 
 def sample_posterior(
@@ -121,8 +138,6 @@ def _start(kernel: Kernel, design: Design, sampling: Sampling, seed: int, report
     import nutpie
     from nutpie.compile_pymc import CompiledPyMCModel
 
-    from violencescore.model.native import native_copy, native_density
-
     centre = initial_vector(kernel, design)
     size = kernel.layout.size
 
@@ -130,8 +145,8 @@ def _start(kernel: Kernel, design: Design, sampling: Sampling, seed: int, report
         return centre + np.random.default_rng(chain_seed).uniform(-JITTER, JITTER, size)
 
     model = CompiledPyMCModel(
-        compiled_logp_func=native_density,
-        compiled_expand_func=native_copy,
+        compiled_logp_func=compiled_density(),
+        compiled_expand_func=compiled_copy(),
         initial_point_func=initial_point,
         shared_data={"words": kernel.packed},
         shared_var_keys={},

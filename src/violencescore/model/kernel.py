@@ -9,12 +9,14 @@ states the same density in PyMC; a test holds the two together, value and gradie
 
 from __future__ import annotations
 
+from ctypes import POINTER, c_double, c_int64
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import carray, cfunc, njit, types
 
 from violencescore.design import Design
 from violencescore.methodology import Priors
@@ -131,23 +133,28 @@ def mix(
             grad_sight[v, k] += grad[k] * part[e, k]
 
 
-@njit(**OPTIONS)
-def density(
-    vector: Array,
-    offset: Index,
-    sizes: Index,
-    prior: Array,
-    beta: Array,
-    days: Array,
-    chance: float,
-    centred: Array,
-    factors: FactorArrays,
-    parts: PartArrays,
-    sights: SightArrays,
-    groups: GroupArrays,
-) -> tuple[float, Array]:
-    """Return the log posterior density up to a constant, and its gradient."""
-    grad = np.zeros(vector.size)
+def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
+    """Log posterior density up to a constant, and its gradient, as a C function (see ``compiled_density``).
+
+    Parameters
+    ----------
+    n
+        Number of parameters.
+    at, gradient, value
+        Pointers to the point, and to where the gradient and the density go.
+    words
+        Pointer to the packed arguments.
+
+    Returns
+    -------
+    int
+        0, or 1 where the density is zero or not finite.
+    """
+    vector, grad = carray(at, (n,)), carray(gradient, (n,))
+    offset, sizes, prior, beta, days, chance, centred, factors, parts, sights, groups = unpack(
+        carray(words, (carray(words, (1,))[0],))
+    )
+    grad[:] = 0.0
     unit, slope = natural(vector, offset, prior, centred)
     rates, said, weight, share, target, part, log_scale, honest, false = forward(
         unit, offset, sizes, prior, days, chance, factors, parts, sights
@@ -155,8 +162,8 @@ def density(
     n_actors = part.shape[1]
     total: float = 0.0
     grad_rate = -rates[0]
-    for value in rates[0].ravel():
-        total -= value
+    for expected in rates[0].ravel():
+        total -= expected
 
     cells = cell_weights(rates, said[1], weight, factors, groups)
     grad_cell = np.zeros(cells.shape)
@@ -196,14 +203,20 @@ def density(
         staging_gradient(offset, sizes, prior, share, target, grad_share, grad_target, grad)
     natural_gradient(unit, slope, offset, prior, centred, grad)
     total += log_prior(vector, offset, prior, beta, chance, centred, grad)
-    return total, grad
+    carray(value, (1,))[0] = total
+    return 0 if np.isfinite(total) and np.isfinite(grad).all() else 1
 
 
-@njit(**OPTIONS)
-def packed_density(vector: Array, words: Index) -> tuple[float, Array]:
-    """``density`` of packed arguments."""
-    offset, sizes, prior, beta, days, chance, centred, factors, parts, sights, groups = unpack(words)
-    return density(vector, offset, sizes, prior, beta, days, chance, centred, factors, parts, sights, groups)  # type: ignore[no-any-return]
+@cache
+def compiled_density() -> Any:
+    """Compile the density, or load it from the disk cache: once for all designs.
+
+    A C function is what the sampler's own threads can call: no interpreter, no lock. And each function that calls
+    compiled ones is optimized together with all of them, so that it is the only one on top of the others.
+    """
+    point, arguments = types.CPointer(types.double), types.CPointer(types.int64)
+    signature = types.int64(types.uint64, point, point, point, arguments)
+    return cfunc(signature, cache=True, error_model=OPTIONS["error_model"])(density)
 
 
 @dataclass(frozen=True)
@@ -227,8 +240,17 @@ class Kernel:
 
     def log_density(self, vector: Array) -> tuple[float, Array]:
         """Return log density up to a constant and gradient at ``vector`` (``layout.size``)."""
-        value: tuple[float, Array] = packed_density(vector, self.packed)
-        return value
+        at = np.ascontiguousarray(vector, dtype=np.float64)
+        gradient, value = np.empty(self.layout.size), np.empty(1)
+        point, words = POINTER(c_double), POINTER(c_int64)
+        compiled_density().ctypes(
+            self.layout.size,
+            at.ctypes.data_as(point),
+            gradient.ctypes.data_as(point),
+            value.ctypes.data_as(point),
+            self.packed.ctypes.data_as(words),
+        )
+        return float(value[0]), gradient
 
     def forward_arguments(self) -> tuple[Any, ...]:
         """Return what ``forward`` takes after the vector in its own unit."""

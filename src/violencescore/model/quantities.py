@@ -11,50 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from numba import njit
 
 from violencescore.design import Design
 from violencescore.methodology import Priors
 from violencescore.model import layout as lay
-from violencescore.model.effects import learned_scale
 from violencescore.model.evidence import channels, engagement, staging
 from violencescore.model.kernel import Kernel
 from violencescore.model.layout import Layout
-from violencescore.model.types import Array, Index
+from violencescore.model.types import Array
 from violencescore.model.violence import violence
-from violencescore.model.zerosum import OPTIONS
 from violencescore.names import CHANNEL, PERIOD, REGION
 
 ACTOR = "actor"
 KIND = "kind"
-
-
-@njit(**OPTIONS)
-def unpack(
-    units: Array, offset: Index, sizes: Index, prior: Array, days: Array, chance: float, out: tuple[Array, ...]
-) -> None:
-    """Fill the arrays of ``out`` for each of the vectors in their own unit (draw, parameter)."""
-    rate, presence, reach, accuracy, notoriety, share, target, scales = out
-    for d in range(units.shape[0]):
-        vector = units[d]
-        rates = violence(vector, offset, sizes, prior, days)
-        rate[d] = rates[0]
-        presence[d] = rates[1]
-        said = channels(vector, offset, sizes, prior, chance)
-        reach[d] = said[0]
-        accuracy[d] = said[1]
-        notoriety[d] = said[2]
-        staged = staging(vector, offset, sizes, prior)
-        share[d] = staged[0]
-        target[d] = staged[1]
-        spread = prior[lay.P_SPREAD]
-        scales[d, 0] = learned_scale(vector, offset[lay.ORGANIZATION_SCALE], prior[lay.P_LOG_RATE], spread)
-        if sizes[3] == 2:
-            scales[d, 1] = learned_scale(vector, offset[lay.SHIFT_SCALE], prior[lay.P_PERIOD], spread)
-        if sizes[1] > 1:
-            scales[d, 2] = learned_scale(vector, offset[lay.KIND_SCALE], prior[lay.P_KIND], spread)
-        if sizes[2] > 1:
-            scales[d, 3] = learned_scale(vector, offset[lay.PRESENCE_SCALE], prior[lay.P_PRESENCE], spread)
 
 
 def quantities(kernel: Kernel, design: Design, vectors: npt.NDArray[np.float64]) -> xr.Dataset:
@@ -77,9 +46,14 @@ def quantities(kernel: Kernel, design: Design, vectors: npt.NDArray[np.float64])
     shapes = _shapes(kernel.layout)
     out = {name: np.zeros((n_chains * n_draws, *size)) for name, (_, size) in shapes.items()}
     offset, sizes, prior, days, chance, *_ = kernel.forward_arguments()
-    unpack(
-        kernel.natural(vectors).reshape(n_chains * n_draws, -1), offset, sizes, prior, days, chance, tuple(out.values())
-    )
+    for d, unit in enumerate(kernel.natural(vectors).reshape(n_chains * n_draws, -1)):
+        out["rate"][d], out["presence"][d] = violence(unit, offset, sizes, prior, days)
+        out["reach"][d], out["accuracy"][d], out["notoriety"][d] = channels(unit, offset, sizes, prior, chance)
+        out["false_flag"][d], out["target"][d] = staging(unit, offset, sizes, prior)
+    for i, (scales, _, centre) in enumerate(lay.EFFECTS[:4]):
+        block = kernel.layout.block(vectors, scales)
+        if block.size:
+            out["effect_scale"][:, i] = prior[centre] * np.exp(prior[lay.P_SPREAD] * block.ravel())
     kept = {name: out[name] for name in shapes if design.stages or name not in ("false_flag", "target")}
     coords: Mapping[str, Any] = {
         ACTOR: list(design.actors),
