@@ -113,23 +113,25 @@ def sample_batches(
             reached.notify()
 
     sampler = _start(kernel, design, sampling, seed, report)
+    whole: Any = None  # the trace, once the chains have run to their end
     try:
         for batch in range(1, sampling.max_extensions + 2):
             wanted = sampling.tune + batch * sampling.draws
             total = sampling.chains * wanted
-            while state["slowest"] < wanted and not _is_finished(sampler):
+            while whole is None and state["slowest"] < wanted and not _is_finished(sampler):
                 with reached:
                     reached.wait(REPORT_SECONDS)
                 progress("sampling", min(state["done"], total - 1), total)
-            last = batch == sampling.max_extensions + 1 or _is_finished(sampler)
-            if not last:
+            # Quick chains may have run to their end before they could pause: the batches are the same.
+            if whole is None and (batch == sampling.max_extensions + 1 or _is_finished(sampler)):
+                whole = sampler.wait()
+            if whole is None:
                 sampler.pause()
-            yield _draws(sampler.wait() if last else sampler.inspect(), batch * sampling.draws)
-            if last:
-                return
-            sampler.resume()
+            yield _draws(sampler.inspect() if whole is None else whole, batch * sampling.draws)
+            if whole is None:
+                sampler.resume()
     finally:
-        if not _is_finished(sampler):
+        if whole is None:
             sampler.abort()
 
 
