@@ -23,10 +23,15 @@ check: setup  ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup  ## does it find the truth? (about half an hour)
+bench: setup  ## all benchmarks, with their tables and figures in docs/ (hours: leave the machine to it)
 	$(BIN)/python benchmarks/recovery.py --world plain --last 24
 	$(BIN)/python benchmarks/recovery.py --world famous --last 24
 	$(BIN)/python benchmarks/recovery.py --world dyads --last 20
+	@$(MAKE) bench-peers
+	$(BIN)/python benchmarks/gradient.py
+	$(BIN)/python benchmarks/verdict.py
+	$(BIN)/python benchmarks/refits.py
+	$(BIN)/python benchmarks/ingestion.py
 
 bench-peers:  ## against the textbook in PyMC, NumPyro and Stan (hours; sets up .venv-bench)
 	@scripts/setup-bench
