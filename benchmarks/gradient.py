@@ -24,6 +24,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Callable, Mapping
+from ctypes import POINTER, c_double, c_int64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import log
@@ -39,7 +40,7 @@ from textbook.figure import INK, MUTED
 
 from violencescore.calibration.refits import read_simulation
 from violencescore.design import build_design
-from violencescore.model.kernel import Kernel, build_kernel, cell_weights, forward, mix, packed_density
+from violencescore.model.kernel import Kernel, build_kernel, cell_weights, compiled_density, forward, mix
 from violencescore.model.logarithm import weighted_log
 from violencescore.model.quantities import initial_vector
 from violencescore.sampling import JITTER
@@ -85,13 +86,19 @@ class Timed:
     sizes: Mapping[str, int]
 
 
-@njit(**COMPILED)
-def repeat_density(times: int, vector: Floats, words: Any) -> float:
-    total = 0.0
-    for _ in range(times):
-        value, grad = packed_density(vector, words)
-        total += value + grad[0]
-    return total
+def repeat_density(kernel: Kernel, vector: Floats) -> Callable[[int], float]:
+    """The C function that the sampler calls, as it calls it."""
+    point, words = POINTER(c_double), kernel.packed.ctypes.data_as(POINTER(c_int64))
+    arrays = (vector, np.empty(vector.size), np.empty(1))
+    pointers = [array.ctypes.data_as(point) for array in arrays]
+    density = compiled_density().ctypes
+
+    def call(times: int) -> float:
+        for _ in range(times):
+            density(vector.size, *pointers, words)
+        return float(arrays[2][0])
+
+    return call
 
 
 @njit(**COMPILED)
@@ -194,7 +201,7 @@ def prepare(case: Case, seed: int) -> Timed:
     given, written_out = mixture_arguments(kernel, vector)
     require_same(mixture(*given), plain(*written_out))
     calls = {
-        "density": lambda times: repeat_density(times, vector, kernel.packed),
+        "density": repeat_density(kernel, vector),
         "mixture": lambda times: repeat_mixture(times, *given),
         "plain": lambda times: repeat_plain(times, *written_out),
     }
