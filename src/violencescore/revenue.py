@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from violencescore.methodology import RevenuePrior
 
@@ -167,7 +167,7 @@ def _log_width(estimates: pd.DataFrame, interval: float) -> FloatArray:
     best = estimates["best"].to_numpy(dtype=float)
     low, high = np.where(np.isnan(low), best, low), np.where(np.isnan(high), best, high)
     sides = (low < best).astype(float) + (high > best)
-    z = float(norm.ppf(0.5 + interval / 2))
+    z = float(ndtri(0.5 + interval / 2))
     spread = np.log(high) - np.log(low)
     width: FloatArray = np.divide(spread, sides * z, out=np.zeros(len(best)), where=sides > 0)
     return width

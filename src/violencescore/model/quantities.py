@@ -123,13 +123,13 @@ def sample_prior(
 
 def _beta_above(beta: npt.NDArray[np.float64], floor: float, n: int, rng: np.random.Generator) -> Array:
     """Beta draws above ``floor``, by inversion."""
-    from scipy.stats import beta as beta_distribution
+    from scipy.special import betainc, betaincinv
 
-    distribution = beta_distribution(beta[0], beta[1])
-    below = float(distribution.cdf(floor))
+    below = float(betainc(beta[0], beta[1], floor))
     u = below + (1 - below) * rng.random(n)
     tiny = 1e-12
-    return np.clip(distribution.ppf(u), floor + tiny, 1 - tiny)
+    draws: Array = np.clip(betaincinv(beta[0], beta[1], u), floor + tiny, 1 - tiny)
+    return draws
 
 
 def initial_vector(kernel: Kernel, design: Design) -> npt.NDArray[np.float64]:

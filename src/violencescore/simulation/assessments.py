@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 
 from violencescore.methodology import Methodology, shipped_methodology
 from violencescore.names import category_label
@@ -206,6 +205,8 @@ def _adjudication_chance(world: World, incidents: Incidents, evidence: Evidence)
     right[evidence.incident[is_right], evidence.channel[is_right]] = True
     wrong[evidence.incident[~is_right], evidence.channel[~is_right]] = True
     ease = world.easy * (right.sum(axis=1) - wrong.sum(axis=1))
+    from scipy.optimize import brentq
+
     base = brentq(lambda level: logistic(level + ease).mean() - world.adjudicated, -50.0, 50.0)
     return logistic(base + ease)
 

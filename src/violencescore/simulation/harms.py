@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.stats import geom, poisson
 
 from violencescore.simulation.chance import Array, Ints, count_weights, draw_counts
 from violencescore.simulation.incidents import Incidents
@@ -60,6 +59,8 @@ def expected_harms(world: World, incidents: Incidents, n_kinds: int) -> Array:
 @cache
 def _ranged_mean() -> float:
     """Mean true count of a harm that is known as a range, summed over all ranges that matter."""
+    from scipy.stats import geom, poisson
+
     best, below, above = (x.ravel() for x in np.meshgrid(np.arange(1, 25), np.arange(12), np.arange(16), indexing="ij"))
     chance = geom.pmf(best, _GEOMETRIC) * poisson.pmf(below, _BELOW) * poisson.pmf(above, _ABOVE)
     low, high = np.maximum(best - below, 0), best + above
