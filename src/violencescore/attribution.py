@@ -211,6 +211,35 @@ def _severity(design: Design) -> tuple[FloatArray, FloatArray]:
     return mean, np.maximum(dispersion, 0.1)
 
 
+def _arguments(kernel: Kernel, design: Design) -> tuple[Any, ...]:
+    """What ``attribute`` takes between the draws and what it fills."""
+    groups, profiles = design.groups, design.profiles
+    severity, dispersion = _severity(design)
+    return (
+        kernel.forward_arguments(),
+        kernel.arguments[-1],
+        groups.kind,
+        groups.period,
+        (design.patterns.contest[groups.pattern] >= 0).astype(np.int64),
+        (
+            profiles.group, profiles.n, profiles.start,
+            profiles.category, profiles.low, profiles.best, profiles.high,
+        ),
+        severity,
+        dispersion,
+        design.periods.index(WINDOW),
+    )  # fmt: skip
+
+
+def compile_attribution(kernel: Kernel, design: Design) -> None:
+    """Compile what ``attribute_draws`` runs, or load it from the disk cache."""
+    n_actors, n_categories, n_groups = len(design.actors), len(design.categories), len(design.groups.n)
+    realized = np.zeros((0, len(design.periods), n_actors, n_categories))
+    expected, sums = np.zeros((0, n_actors, n_categories)), np.zeros((n_groups, n_actors))
+    no_units = np.zeros((0, kernel.layout.size))
+    attribute(0, no_units, *_arguments(kernel, design), realized, expected, sums, np.zeros(n_groups))
+
+
 def attribute_draws(
     kernel: Kernel, design: Design, vectors: FloatArray, seed: int, progress: Progress = no_progress
 ) -> Attribution:
@@ -228,22 +257,7 @@ def attribute_draws(
     n_actors, n_groups = len(design.actors), len(design.groups.n)
     realized = np.zeros((n_chains, n_draws, len(design.periods), n_actors, len(design.categories)))
     expected = np.zeros((n_chains, n_draws, n_actors, len(design.categories)))
-    groups, profiles = design.groups, design.profiles
-    severity, dispersion = _severity(design)
-    fixed = (
-        kernel.forward_arguments(),
-        kernel.arguments[-1],
-        groups.kind,
-        groups.period,
-        (design.patterns.contest[groups.pattern] >= 0).astype(np.int64),
-        (
-            profiles.group, profiles.n, profiles.start,
-            profiles.category, profiles.low, profiles.best, profiles.high,
-        ),
-        severity,
-        dispersion,
-        design.periods.index(WINDOW),
-    )  # fmt: skip
+    fixed = _arguments(kernel, design)
     chunks = [(c, s) for s in range(0, n_draws, _CHUNK) for c in range(n_chains)]
     seeds = np.random.SeedSequence(seed).generate_state(len(chunks))
     done = 0

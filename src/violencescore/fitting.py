@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import closing
@@ -12,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from violencescore.assessment import Assessment
-from violencescore.attribution import Attribution, attribute_draws, extend_attribution
+from violencescore.attribution import Attribution, attribute_draws, compile_attribution, extend_attribution
 from violencescore.decision import Decision, needs_more_draws
 from violencescore.design import Design, build_design
 from violencescore.diagnostics import Diagnostics, diagnose
@@ -115,6 +116,8 @@ def fit_assessment(
     prior_vectors = sample_prior(kernel, design, methodology.priors, N_PRIOR_DRAWS, np.random.default_rng(prior_seed))
     prior = quantities(kernel, design, prior_vectors)
 
+    # The chains need no interpreter: what comes after them is compiled meanwhile.
+    threading.Thread(target=compile_attribution, args=(kernel, design), daemon=True).start()
     so_far: Attribution | None = None
     watch = time.perf_counter()
     with closing(_sample_safely(kernel, design, sampling, sample_seed, progress)) as batches:

@@ -37,7 +37,6 @@ from violencescore.model.logarithm import weighted_log
 from violencescore.model.packing import pack, unpack
 from violencescore.model.patterns import (
     arrange_patterns,
-    framings,
     products,
     products_gradient,
     sight_gradient,
@@ -74,7 +73,7 @@ def forward(
     part = np.empty((parts.settled.size, sizes[0]))
     log_scale = np.zeros(parts.settled.size)
     products(parts, table, part, log_scale)
-    honest, false = sight_probability(part, share, target, framings(part, target, sights), sights)
+    honest, false = sight_probability(part, share, target, sights)
     return rates, said, weight, share, target, part, log_scale, honest, false
 
 

@@ -42,9 +42,9 @@ def unpack(words: Index) -> Any:
 
     factors = FactorArrays(whole(2), whole(3), whole(4), whole(5), whole(6), whole(7))
     parts = PartArrays(whole(8), whole(9), whole(10), whole(11))
-    sights = SightArrays(whole(12), whole(13), whole(14), whole(15), whole(16), whole(17))
+    sights = SightArrays(whole(12), whole(13), whole(14), whole(15), whole(16))
     groups = GroupArrays(
-        whole(18), whole(19), whole(20), whole(21), whole(22), whole(23), whole(24), whole(25), whole(26), whole(27)
+        whole(17), whole(18), whole(19), whole(20), whole(21), whole(22), whole(23), whole(24), whole(25), whole(26)
     )
     beta = real(1).reshape((-1, 2))
     return whole(0), whole(1), real(0), beta, real(2), real(3)[0], real(4), factors, parts, sights, groups

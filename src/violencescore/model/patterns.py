@@ -11,10 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from violencescore.design import UNKNOWN, Design
+from violencescore.design import Design
 from violencescore.grouping import multiset_keys, unique_rows
 from violencescore.model.types import Array, Index, PartArrays, SightArrays
 from violencescore.model.zerosum import OPTIONS
+
+BLAS_ROWS = 256
+"""Rows of a matrix product at a time."""
 
 RESCALE_EVERY = 12
 """Factors multiplied before a part's probabilities are brought back to about one: no underflow."""
@@ -58,23 +61,27 @@ def products_gradient(parts: PartArrays, grad_log_part: Array, grad_log_factor: 
 
 
 @njit(**OPTIONS)
-def framings(part: Array, target: Array, sights: SightArrays) -> Array:
-    """Probability of each part by actor if it was staged as another's work (part, actor); zero where none can be."""
-    n_actors = part.shape[1]
-    by_framed = np.ascontiguousarray(target.T)
-    out = np.zeros(part.shape)
-    for f in range(part.shape[0]):
-        if sights.mixed[f] == 1:
-            for m in range(n_actors):
-                for k in range(n_actors):
-                    out[f, k] += by_framed[m, k] * part[f, m]
+def multiply(left: Array, right: Array) -> Array:
+    """Matrix product, in blocks small enough that the BLAS library does not start threads beside the chains."""
+    out = np.empty((left.shape[0], right.shape[1]))
+    for start in range(0, left.shape[0], BLAS_ROWS):
+        end = min(start + BLAS_ROWS, left.shape[0])
+        np.dot(left[start:end], right, out[start:end])
     return out
 
 
 @njit(**OPTIONS)
-def sight_probability(
-    part: Array, share: Array, target: Array, framing: Array, sights: SightArrays
-) -> tuple[Array, Array]:
+def multiply_over(left: Array, right: Array) -> Array:
+    """Product of the transpose of ``left`` with ``right``, summed over their rows, in blocks as ``multiply``."""
+    out = np.zeros((left.shape[1], right.shape[1]))
+    for start in range(0, left.shape[0], BLAS_ROWS):
+        end = min(start + BLAS_ROWS, left.shape[0])
+        out += np.dot(left[start:end].T, right[start:end])
+    return out
+
+
+@njit(**OPTIONS)
+def sight_probability(part: Array, share: Array, target: Array, sights: SightArrays) -> tuple[Array, Array]:
     """Probability of each sight by actor, honest and staged (each sight, actor).
 
     An honest incident has the forgeable evidence of the actor itself, a staged one that of the actor it frames.
@@ -83,9 +90,11 @@ def sight_probability(
     n_actors = part.shape[1]
     honest = np.zeros((sights.part.size, n_actors))
     false = np.zeros((sights.part.size, n_actors))
+    # What each part would be if it was staged as the work of any other: few parts make many sights.
+    framing = multiply(part, np.ascontiguousarray(target.T))
     for v in range(sights.part.size):
         f, t, who, framed = sights.part[v], sights.period[v], sights.perpetrator[v], sights.framed[v]
-        for k in range(n_actors) if who < 0 else range(who, who + 1):
+        for k in range(max(who, 0), who + 1 if who >= 0 else n_actors):
             if sights.staged[v] != 1:
                 honest[v, k] = (1.0 - share[t, k]) * part[f, k]
             if sights.staged[v] != 0:
@@ -113,7 +122,7 @@ def sight_gradient(
     grad_framing = np.zeros(part.shape)
     for v in range(sights.part.size):
         f, t, who, framed = sights.part[v], sights.period[v], sights.perpetrator[v], sights.framed[v]
-        for k in range(n_actors) if who < 0 else range(who, who + 1):
+        for k in range(max(who, 0), who + 1 if who >= 0 else n_actors):
             g = grad_sight[v, k]
             grad_log_part[f, k] += g * honest[v, k]
             n_honest[t, k] += g * honest[v, k]
@@ -123,16 +132,8 @@ def sight_gradient(
                 grad_log_part[f, framed] += g * false[v, k]
             elif false[v, k] > 0.0:
                 grad_framing[f, k] += g * share[t, k]
-    grad_part = np.empty(n_actors)
-    for f in range(part.shape[0]):
-        if sights.mixed[f] == 1:
-            grad_part[:] = 0.0
-            for k in range(n_actors):
-                for m in range(n_actors):
-                    grad_target[k, m] += grad_framing[f, k] * part[f, m]
-                    grad_part[m] += grad_framing[f, k] * target[k, m]
-            for m in range(n_actors):
-                grad_log_part[f, m] += grad_part[m] * part[f, m]
+    grad_target += multiply_over(grad_framing, part)
+    grad_log_part += multiply(grad_framing, target) * part
     for t in range(share.shape[0]):
         for k in range(n_actors):
             if share[t, k] > 0.0:
@@ -165,9 +166,7 @@ def arrange_patterns(design: Design) -> tuple[PartArrays, SightArrays, Index, In
     of_part = np.bincount(np.concatenate(codes), weights=np.tile(n, 2)).astype(np.int64)
     sight, rows = unique_rows(codes[1], patterns.period, who, patterns.staged, patterns.framed)
     parts = PartArrays(*(_ints(np.concatenate(arrays)) for arrays in (starts, members, settled, [of_part])))
-    stageable = design.stages & (rows[:, 3] != 0) & (rows[:, 4] == UNKNOWN)
-    mixed = np.isin(np.arange(len(of_part)), rows[stageable, 0])
-    sights = SightArrays(*(_ints(column) for column in (*rows.T, mixed)))
+    sights = SightArrays(*(_ints(column) for column in rows.T))
     return parts, sights, _ints(codes[0]), _ints(sight)
 
 

@@ -36,17 +36,13 @@ class PartArrays(NamedTuple):
 
 
 class SightArrays(NamedTuple):
-    """The distinct ways in which a forgeable part can have come about: in which period, and what was settled of it.
-
-    ``mixed`` has an entry for each part: 1 if it may be staged, and nobody settled as whose work.
-    """
+    """The distinct ways in which a forgeable part can have come about: in which period, and what was settled of it."""
 
     part: Index
     period: Index
     perpetrator: Index
     staged: Index
     framed: Index
-    mixed: Index
 
 
 class GroupArrays(NamedTuple):
