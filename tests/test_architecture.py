@@ -26,7 +26,7 @@ model.specification model.quantities
 sampling
 attribution diagnostics revenue
 montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets
-fitting runs refits example
+fitting runs refits example prepare
 report report.text report.identification report.sentences report.worlds report.figures report.tables report.scenarios
 report.page
 report.terminal

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from design_cases import build_case, simulated
 
+from violencescore.attribution import attribute
 from violencescore.design import Design
 from violencescore.methodology import Sampling
-from violencescore.model.kernel import Kernel
-from violencescore.sampling import Draws, sample_batches, sample_posterior
+from violencescore.model.evidence import channels
+from violencescore.model.kernel import Kernel, forward
+from violencescore.prepare import prepare
+from violencescore.sampling import Draws, compile_kernel, sample_batches, sample_posterior
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +73,12 @@ def test_progress_is_told_and_ends_at_the_whole(small: tuple[Kernel, Design, Sam
     assert told
     assert {stage for stage, _, _ in told} == {"sampling"}
     assert all(0 <= done <= total == 2 * 360 for _, done, total in told)
+
+
+def test_what_is_prepared_is_all_that_a_fit_compiles() -> None:
+    seconds = prepare()
+    assert seconds > 0
+    assert attribute.signatures
+    compiled = [function.signatures.copy() for function in (attribute, forward, channels)]
+    compile_kernel()
+    assert [function.signatures for function in (attribute, forward, channels)] == compiled
