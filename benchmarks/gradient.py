@@ -35,8 +35,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from numba import njit
-from published import BLUE, DOCS, GREEN, GREY, ORANGE, as_png, new_figure, publish, show, spread, style
-from textbook.figure import INK, MUTED
+from published import BLUE, DOCS, GREEN, GREY, ORANGE, as_png, new_figure, publish, show, spread
+from textbook.figure import INK, MUTED, style
 
 from violencescore.calibration.refits import read_simulation
 from violencescore.design import build_design

@@ -31,8 +31,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from published import BLUE, DOCS, GREEN, ORANGE, as_png, new_figure, publish, show, spread, style
-from textbook.figure import INK, MUTED
+from published import BLUE, DOCS, GREEN, ORANGE, as_png, new_figure, publish, show, spread
+from textbook.figure import INK, MUTED, style
 
 ONE, TWO, DASK = "one process", "two processes", "Dask, two workers"
 WAYS = (ONE, TWO, DASK)

@@ -44,9 +44,8 @@ from published import (
     publish,
     show,
     spread,
-    style,
 )
-from textbook.figure import INK, MUTED
+from textbook.figure import INK, MUTED, style
 
 STATES = ("first", "cold", "warm")
 PHASES = {

@@ -73,6 +73,11 @@ def _panel(axes: Axes, rows: pd.DataFrame, column: str, title: str) -> None:
     axes.yaxis.set_major_formatter("{x:,g}")
     axes.set_xlabel("incidents", color=MUTED)
     axes.set_title(title, fontsize=10, color=INK, loc="left")
+    style(axes)
+
+
+def style(axes: Axes) -> None:
+    """Grid behind, no frame, muted labels."""
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(which="both", colors=MUTED)

@@ -23,12 +23,6 @@ from violencescore.model.zerosum import OPTIONS
 
 
 @njit(**OPTIONS)
-def learned_scale(vector: Array, start: int, centre: float, spread: float) -> float:
-    """Lognormal scale around ``centre``: bounded away from zero, so that no funnel opens."""
-    return centre * exp(spread * vector[start])
-
-
-@njit(**OPTIONS)
 def natural(vector: Array, offset: Index, prior: Array, centred: Array) -> tuple[Array, Array]:
     """Return the vector with its effects in their own unit, and what each entry was multiplied by."""
     slope = np.ones(vector.size)
@@ -141,14 +135,21 @@ def centring(design: Design, priors: Priors, layout: Layout) -> npt.NDArray[np.f
     return share
 
 
+def _entries(design: Design) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Pattern and factor of each factor of each pattern, whether it can be forged or not."""
+    patterns = design.patterns
+    lengths = [np.diff(start) for start in (patterns.firm_start, patterns.forged_start)]
+    owner = np.concatenate([np.repeat(np.arange(len(length)), length) for length in lengths])
+    return owner, np.concatenate([patterns.firm, patterns.forged])
+
+
 def _named_incidents(design: Design) -> npt.NDArray[np.float64]:
     """Incidents of each group by whom they were settled on, or in equal parts whom evidence names (group, actor)."""
     patterns, factors = design.patterns, design.factors
     votes = np.zeros((len(patterns.period), len(design.actors)))
-    for start, member in ((patterns.firm_start, patterns.firm), (patterns.forged_start, patterns.forged)):
-        owner = np.repeat(np.arange(len(start) - 1), np.diff(start))
-        names = factors.kind[member] == NAMES
-        np.add.at(votes, (owner[names], factors.argument[member[names]]), 1.0)
+    owner, member = _entries(design)
+    names = factors.kind[member] == NAMES
+    np.add.at(votes, (owner[names], factors.argument[member[names]]), 1.0)
     settled = patterns.perpetrator != UNKNOWN
     votes[settled] = np.eye(len(design.actors))[patterns.perpetrator[settled]]
     # How many incidents happen between candidates says nothing of how many each did.
@@ -159,10 +160,9 @@ def _named_incidents(design: Design) -> npt.NDArray[np.float64]:
 
 def _heard(design: Design) -> npt.NDArray[np.float64]:
     """Whether each channel speaks of the incidents of each group (channel, group)."""
-    patterns, factors = design.patterns, design.factors
-    speaks = np.zeros((len(design.channels), len(patterns.period)))
-    for start, member in ((patterns.firm_start, patterns.firm), (patterns.forged_start, patterns.forged)):
-        owner = np.repeat(np.arange(len(start) - 1), np.diff(start))
-        spoken = factors.kind[member] == SPEAKS
-        speaks[factors.channel[member[spoken]], owner[spoken]] = 1.0
+    factors = design.factors
+    speaks = np.zeros((len(design.channels), len(design.patterns.period)))
+    owner, member = _entries(design)
+    spoken = factors.kind[member] == SPEAKS
+    speaks[factors.channel[member[spoken]], owner[spoken]] = 1.0
     return speaks[:, design.groups.pattern]
