@@ -94,10 +94,8 @@ def random_vector(kernel: Kernel, seed: int, scale: float = 0.7) -> np.ndarray:
 
 def log_likelihood(kernel: Kernel, vector: np.ndarray) -> float:
     """The density without its prior."""
-    offset, _, prior, beta, _, chance, centred, *_ = kernel.arguments
-    return kernel.log_density(vector)[0] - log_prior(
-        vector, offset, prior, beta, chance, centred, np.zeros(len(vector))
-    )
+    offset, _, _, beta, _, chance, *_ = kernel.arguments
+    return kernel.log_density(vector)[0] - log_prior(vector, offset, beta, chance, np.zeros(len(vector)))
 
 
 # Zero-sum effects

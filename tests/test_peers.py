@@ -71,13 +71,9 @@ def textbook_point(kernel: Kernel, design: Design, priors: Priors, vector: np.nd
 
 def log_stretch(kernel: Kernel, priors: Priors, vector: np.ndarray) -> float:
     """Log of how far the textbook's values lie apart, over how far the kernel's do: it depends on the scales alone."""
-    centred, total = kernel.arguments[6], 0.0
-    for scale, effect, _ in lay.EFFECTS:
-        log_scale = priors.scale_spread * kernel.layout.block(vector, scale)
-        share = kernel.layout.block(centred, effect).reshape(len(log_scale), -1)
-        # The textbook centres the organizations' levels, and nothing else.
-        total += float((((effect == lay.ORGANIZATION) - share) * log_scale[:, None]).sum())
-    return total
+    log_scale = priors.scale_spread * kernel.layout.block(vector, lay.ORGANIZATION_SCALE)
+    # The textbook centres the organizations' levels, and nothing else.
+    return float(log_scale[0] * kernel.layout.block(vector, lay.ORGANIZATION).size)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:pytensor", "ignore::FutureWarning:pytensor")

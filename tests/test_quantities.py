@@ -26,7 +26,7 @@ def draws_of(case: tuple[Design, Kernel], n_chains: int = 2, n_draws: int = 5) -
 
 def prior_of(case: tuple[Design, Kernel], n: int = 4000) -> np.ndarray:
     design, kernel = case
-    return sample_prior(kernel, design, PRIORS, n, np.random.default_rng(2))
+    return sample_prior(kernel, design, n, np.random.default_rng(2))
 
 
 def test_every_quantity_is_labelled_and_of_its_size(demo: tuple[Design, Kernel]) -> None:
@@ -151,7 +151,7 @@ def test_prior_draws_of_effects_have_the_stated_spread_however_far_they_are_cent
         assert kstest(squares, chi2(n_free).cdf).pvalue > 1e-4, name
 
 
-def test_prior_draws_of_reach_differ_as_stated_however_far_they_are_centred(demo: tuple[Design, Kernel]) -> None:
+def test_prior_draws_of_reach_differ_as_stated(demo: tuple[Design, Kernel]) -> None:
     design, kernel = demo
     vectors = prior_of(demo)
     reach = quantities(kernel, design, vectors)["reach"].values[0]
@@ -166,28 +166,19 @@ def test_prior_draws_of_reach_differ_as_stated_however_far_they_are_centred(demo
 def test_all_other_entries_of_the_prior_are_standard_normal(demo: tuple[Design, Kernel]) -> None:
     _, kernel = demo
     vectors = prior_of(demo, 1000)
-    others = {lay.ACCURACY, lay.STAGING, *(effect for _, effect, _ in lay.EFFECTS)}
+    others = {lay.ACCURACY, lay.STAGING}
     for block, name in enumerate(lay.BLOCKS):
         values = kernel.layout.block(vectors, block).ravel()
         if block not in others and values.size:
             assert kstest(values, norm.cdf).pvalue > 1e-5, name
 
 
-def test_effects_are_centred_where_many_incidents_say_whose_they_are_and_not_where_none_does() -> None:
-    def shares(world: str, n: int) -> np.ndarray:
-        kernel = build_case(simulated(world, 1, n))[1]
-        return np.concatenate([kernel.layout.block(kernel.arguments[6], effects) for _, effects, _ in lay.EFFECTS])
-
-    assert np.median(shares("plain", 3000)) > 0.8
-    assert (shares("dyads", 300) == 0.0).all()
-
-
 def density_along(kernel: Kernel, index: int, grid: np.ndarray) -> np.ndarray:
     """Prior density of one entry on a grid, the others at zero, scaled to integrate to one."""
-    offset, _, prior, table, _, chance, centred, *_ = kernel.arguments
+    offset, _, _, table, _, chance, *_ = kernel.arguments
     vectors = np.zeros((len(grid), kernel.layout.size))
     vectors[:, index] = grid
-    log_density = np.array([log_prior(v, offset, prior, table, chance, centred, np.zeros(len(v))) for v in vectors])
+    log_density = np.array([log_prior(v, offset, table, chance, np.zeros(len(v))) for v in vectors])
     density = np.exp(log_density - log_density.max())
     return density / np.trapezoid(density, grid)
 

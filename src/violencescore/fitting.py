@@ -113,7 +113,7 @@ def fit_assessment(
     sample_seed, score_seed, revenue_seed, prior_seed = (
         int(s) for s in np.random.SeedSequence(sampling.seed).generate_state(4, dtype=np.uint64) >> np.uint64(1)
     )
-    prior_vectors = sample_prior(kernel, design, methodology.priors, N_PRIOR_DRAWS, np.random.default_rng(prior_seed))
+    prior_vectors = sample_prior(kernel, design, N_PRIOR_DRAWS, np.random.default_rng(prior_seed))
     prior = quantities(kernel, design, prior_vectors)
 
     # The chains need no interpreter: what comes after them is compiled meanwhile.

@@ -203,11 +203,11 @@ class Priors(_Part):
 class Sampling(_Part):
     """How the posterior is drawn, and when the draws are good enough to be used."""
 
-    draws: Count = 500
-    tune: Count = 500
+    draws: Count = 700
+    tune: Count = 300
     chains: Annotated[int, Field(strict=True, ge=1, le=1000)] = 4
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 20111222
-    target_accept: Share = 0.8
+    target_accept: Share = 0.75
     max_rhat: Annotated[float, Field(strict=True, gt=1, allow_inf_nan=False)] = 1.01
     min_ess: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = 400
     max_divergences: Annotated[int, Field(strict=True, ge=0)] = 0

@@ -15,8 +15,12 @@ from numba import carray, cfunc, types
 
 from violencescore.design import Design
 from violencescore.methodology import Sampling
+from violencescore.model.coordinates import to_vector
 from violencescore.model.kernel import Kernel, compiled_density
+from violencescore.model.packing import unpack
+from violencescore.model.pilot import in_coordinates
 from violencescore.model.quantities import initial_vector
+from violencescore.model.zerosum import OPTIONS
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how much of it is done, and how much there is."""
@@ -56,23 +60,24 @@ def compile_kernel() -> float:
     """Compile the density, or load it from the disk cache; return the seconds it took."""
     start = time.perf_counter()
     compiled_density()
-    compiled_copy()
+    compiled_keep()
     return time.perf_counter() - start
 
 
-def copy_point(n: int, n_out: int, at: Any, out: Any, _: Any) -> int:
-    """Copy a point, as a C function: what is kept of each draw."""
-    source, target = carray(at, (n,)), carray(out, (n_out,))
-    for i in range(n_out):
-        target[i] = source[i]
+def keep(n: int, n_out: int, at: Any, out: Any, words: Any) -> int:
+    """Write the vector of a sampled point, as a C function: what is kept of each draw."""
+    arguments = unpack(carray(words, (carray(words, (1,))[0],)))
+    offset, prior, coordinates = arguments[0], arguments[2], arguments[6]
+    carray(out, (n_out,))[:] = to_vector(carray(at, (n,)), offset, prior, coordinates)
     return 0
 
 
 @cache
-def compiled_copy() -> Any:
-    """Compile ``copy_point``, or load it from the disk cache."""
-    point = types.CPointer(types.double)
-    return cfunc(types.int64(types.uint64, types.uint64, point, point, types.voidptr), cache=True)(copy_point)
+def compiled_keep() -> Any:
+    """Compile ``keep``, or load it from the disk cache."""
+    point, arguments = types.CPointer(types.double), types.CPointer(types.int64)
+    signature = types.int64(types.uint64, types.uint64, point, point, arguments)
+    return cfunc(signature, cache=True, error_model=OPTIONS["error_model"])(keep)
 
 
 def sample_posterior(
@@ -142,17 +147,18 @@ def _start(kernel: Kernel, design: Design, sampling: Sampling, seed: int, report
 
     centre = initial_vector(kernel, design)
     size = kernel.layout.size
+    sampled = in_coordinates(kernel, design, centre)
 
     def initial_point(chain_seed: int) -> npt.NDArray[np.float64]:
         return centre + np.random.default_rng(chain_seed).uniform(-JITTER, JITTER, size)
 
     model = CompiledPyMCModel(
         compiled_logp_func=compiled_density(),
-        compiled_expand_func=compiled_copy(),
+        compiled_expand_func=compiled_keep(),
         initial_point_func=initial_point,
-        shared_data={"words": kernel.packed},
+        shared_data={"words": sampled.packed},
         shared_var_keys={},
-        user_data=kernel.packed,
+        user_data=sampled.packed,
         n_expanded=size,
         shape_info=(["vector"], [slice(0, size)], [(size,)]),
         logp_func=None,

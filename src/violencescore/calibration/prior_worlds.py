@@ -143,9 +143,8 @@ def simulate_prior(name: str, seed: int) -> PriorWorld:
     structure = STRUCTURES[name]
     design, kernel = _template(name)
     rng = np.random.default_rng(seed)
-    priors = methodology_from_bytes(_METHODOLOGY.encode()).priors
     while True:
-        vectors = sample_prior(kernel, design, priors, N_CANDIDATES, rng)
+        vectors = sample_prior(kernel, design, N_CANDIDATES, rng)
         drawn = quantities(kernel, design, vectors)
         expected = drawn["rate"].sum(("kind", "period", "actor")).values[0]
         # Passing over what cannot have an allowed number of incidents spares drawing it; the data decide below.

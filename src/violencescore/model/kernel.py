@@ -22,7 +22,8 @@ from violencescore.design import Design
 from violencescore.methodology import Priors
 from violencescore.model import layout as lay
 from violencescore.model.cells import arrange_groups, cell_weight, contest_gradient
-from violencescore.model.effects import centring, log_prior, natural, natural_gradient
+from violencescore.model.coordinates import NO_COORDINATES, to_vector, to_vector_gradient
+from violencescore.model.effects import log_prior, natural, natural_gradient
 from violencescore.model.evidence import (
     channels,
     engagement,
@@ -149,12 +150,13 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     int
         0, or 1 where the density is zero or not finite.
     """
-    vector, grad = carray(at, (n,)), carray(gradient, (n,))
-    offset, sizes, prior, beta, days, chance, centred, factors, parts, sights, groups = unpack(
+    grad = carray(gradient, (n,))
+    offset, sizes, prior, beta, days, chance, coordinates, factors, parts, sights, groups = unpack(
         carray(words, (carray(words, (1,))[0],))
     )
     grad[:] = 0.0
-    unit, slope = natural(vector, offset, prior, centred)
+    vector = to_vector(carray(at, (n,)), offset, prior, coordinates)
+    unit, slope = natural(vector, offset, prior)
     rates, said, weight, share, target, part, log_scale, honest, false = forward(
         unit, offset, sizes, prior, days, chance, factors, parts, sights
     )
@@ -200,8 +202,9 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     engagement_gradient(offset, sizes, prior, factors.set_member, grad_weight, grad)
     if offset[lay.STAGING + 1] > offset[lay.STAGING]:
         staging_gradient(offset, sizes, prior, share, target, grad_share, grad_target, grad)
-    natural_gradient(unit, slope, offset, prior, centred, grad)
-    total += log_prior(vector, offset, prior, beta, chance, centred, grad)
+    natural_gradient(unit, slope, offset, prior, grad)
+    total += log_prior(vector, offset, beta, chance, grad)
+    total += to_vector_gradient(vector, offset, prior, coordinates, grad)
     carray(value, (1,))[0] = total
     return 0 if np.isfinite(total) and np.isfinite(grad).all() else 1
 
@@ -228,7 +231,7 @@ class Kernel:
         Where each parameter lives.
     arguments
         What the compiled functions take after the vector: offset, sizes, prior constants, Beta parameters, days,
-        chance, centring, factors, parts, sights, groups.
+        chance, coordinates, factors, parts, sights, groups.
     packed
         The same in one array (see ``packing``).
     """
@@ -258,9 +261,9 @@ class Kernel:
 
     def natural(self, vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return draws (..., parameter) with their effects in their own unit."""
-        offset, _, prior, _, _, _, centred, *_ = self.arguments
+        offset, _, prior, *_ = self.arguments
         flat = vectors.reshape(-1, self.layout.size)
-        return np.array([natural(vector, offset, prior, centred)[0] for vector in flat]).reshape(vectors.shape)
+        return np.array([natural(vector, offset, prior)[0] for vector in flat]).reshape(vectors.shape)
 
 
 def build_kernel(design: Design, priors: Priors) -> Kernel:
@@ -275,7 +278,7 @@ def build_kernel(design: Design, priors: Priors) -> Kernel:
         beta,
         design.days,
         1.0 / max(len(design.organizations), 2),
-        centring(design, priors, layout),
+        NO_COORDINATES,
         FactorArrays(*(getattr(design.factors, name) for name in FactorArrays._fields)),
         parts,
         sights,

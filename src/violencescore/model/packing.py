@@ -8,7 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from violencescore.model.types import Array, FactorArrays, GroupArrays, Index, PartArrays, SightArrays
+from violencescore.model.types import (
+    Array,
+    CoordinateArrays,
+    FactorArrays,
+    GroupArrays,
+    Index,
+    PartArrays,
+    SightArrays,
+)
 from violencescore.model.zerosum import OPTIONS
 
 
@@ -18,16 +26,16 @@ def pack(arguments: tuple[Any, ...]) -> npt.NDArray[np.int64]:
     First comes how many words there are, then where each array begins, of whole numbers first; and where the last one
     ends. Other numbers keep their bits.
     """
-    offset, sizes, prior, beta, days, chance, centred, *tables = arguments
-    whole = [offset, sizes, *(column for table in tables for column in table)]
-    real = [prior, beta.ravel(), days, np.array([chance]), centred]
+    offset, sizes, prior, beta, days, chance, coordinates, *tables = arguments
+    whole = [offset, sizes, *(column for table in tables for column in table), coordinates.start, coordinates.column]
+    real = [prior, beta.ravel(), days, np.array([chance]), coordinates.value, coordinates.centred]
     arrays = [np.asarray(a, dtype=np.int64) for a in whole]
     arrays += [np.asarray(a, dtype=np.float64).view(np.int64) for a in real]
     starts = 2 + len(arrays) + np.cumsum([0, *(len(a) for a in arrays)])
     return np.concatenate([starts[-1:], starts, *arrays])
 
 
-N_WHOLE = 2 + sum(len(table._fields) for table in (FactorArrays, PartArrays, SightArrays, GroupArrays))
+N_WHOLE = 4 + sum(len(table._fields) for table in (FactorArrays, PartArrays, SightArrays, GroupArrays))
 
 
 @njit(**OPTIONS)
@@ -47,4 +55,5 @@ def unpack(words: Index) -> Any:
         whole(17), whole(18), whole(19), whole(20), whole(21), whole(22), whole(23), whole(24), whole(25), whole(26)
     )
     beta = real(1).reshape((-1, 2))
-    return whole(0), whole(1), real(0), beta, real(2), real(3)[0], real(4), factors, parts, sights, groups
+    coordinates = CoordinateArrays(whole(27), whole(28), real(4), real(5))
+    return whole(0), whole(1), real(0), beta, real(2), real(3)[0], coordinates, factors, parts, sights, groups

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import xarray as xr
 
 from violencescore.design import Design
-from violencescore.methodology import Priors
 from violencescore.model import layout as lay
 from violencescore.model.evidence import channels, engagement, staging
 from violencescore.model.kernel import Kernel
@@ -96,19 +95,10 @@ def _shapes(layout: Layout) -> dict[str, tuple[tuple[str, ...], tuple[int, ...]]
     }
 
 
-def sample_prior(
-    kernel: Kernel, design: Design, priors: Priors, n_draws: int, rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
+def sample_prior(kernel: Kernel, design: Design, n_draws: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Draw parameter vectors from the prior (1, draw, parameter): exact and independent."""
     layout = kernel.layout
     vectors: npt.NDArray[np.float64] = rng.standard_normal((1, n_draws, layout.size))
-    centred = kernel.arguments[6]
-    for scales, effects, _ in lay.EFFECTS:
-        log_scale = priors.scale_spread * layout.block(vectors, scales)
-        each = layout.block(vectors, effects).shape[-1] // max(log_scale.shape[-1], 1)
-        layout.block(vectors, effects)[...] *= np.exp(
-            layout.block(centred, effects) * np.repeat(log_scale, each, axis=-1)
-        )
     chance = kernel.forward_arguments()[4]
     for block, beta, floor in (
         (lay.ACCURACY, design.accuracy, chance),

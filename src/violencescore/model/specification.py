@@ -17,9 +17,7 @@ import pytensor.tensor as pt
 
 from violencescore.design import NAMES, SET, SILENT, SPEAKS, Design
 from violencescore.methodology import Priors
-from violencescore.model import layout as lay
-from violencescore.model.effects import centring
-from violencescore.model.layout import LEVEL_SCALE, STAGING_MEMORY, build_layout
+from violencescore.model.layout import LEVEL_SCALE, STAGING_MEMORY
 
 Tensor = Any
 
@@ -66,40 +64,33 @@ def _zero_sum(free: Tensor, axis: int) -> Tensor:
     return pt.concatenate([free - shift, -total / pt.sqrt(n)], axis=axis)
 
 
-def _effects(name: str, block: int, centre: float, design: Design, priors: Priors, shape: tuple[int, ...]) -> Tensor:
-    """Effects of the learned scale ``centre exp(spread v)``, part of which may be in their prior (see ``effects``)."""
-    layout = build_layout(design)
-    centred = layout.block(centring(design, priors, layout), block).reshape(shape)
+def _effects(name: str, centre: float, priors: Priors, *shape: int, n_scales: int = 1) -> Tensor:
+    """Effects of the learned scale ``centre exp(spread v)``."""
     # The channels' reach has a scale for each channel.
-    each = (shape[0], 1) if block == lay.REACH_DEVIATION else ()
-    log_scale = priors.scale_spread * _normal(f"{name}_scale", *each)
-    free = pm.Normal(name, 0.0, pt.exp(centred * log_scale), shape=shape)
-    return centre * pt.exp((1 - centred) * log_scale) * free
+    log_scale = priors.scale_spread * _normal(f"{name}_scale", *([n_scales, 1] if n_scales > 1 else []))
+    return centre * pt.exp(log_scale) * _normal(name, *shape)
 
 
 def _violence(design: Design, priors: Priors) -> tuple[Tensor, Tensor]:
     j, c, r, t = len(design.actors), len(design.kinds), len(design.regions), len(design.periods)
 
-    def effects(name: str, block: int, centre: float, *shape: int) -> Tensor:
-        return _effects(name, block, centre, design, priors, shape)
-
     mean_level = np.log(design.n_incidents / (c * j * design.days.sum()))
     level = _normal("level", c, t) * np.array([LEVEL_SCALE, priors.level_shift_scale])[:t]
     level = mean_level + pt.cumsum(level, axis=1)
-    organization = _zero_sum(effects("organization", lay.ORGANIZATION, priors.log_rate_scale, j - 2), 0)
+    organization = _zero_sum(_effects("organization", priors.log_rate_scale, priors, j - 2), 0)
     base = pt.concatenate([organization, priors.other_scale * _normal("other", 1)])
     log_rate = level[:, :, None] + base
     if t == 2:
-        shift = _zero_sum(effects("shift", lay.SHIFT, priors.period_scale, j - 1), 0)
+        shift = _zero_sum(_effects("shift", priors.period_scale, priors, j - 1), 0)
         log_rate = log_rate + shift * np.array([0.0, 1.0])[None, :, None]
     if c > 1:
-        kind = effects("kind_own", lay.KIND, priors.kind_scale, j - 1, c - 1)
+        kind = _effects("kind_own", priors.kind_scale, priors, j - 1, c - 1)
         log_rate = log_rate + _zero_sum(_zero_sum(kind, 0), 1).T[:, None, :]
     rate = pm.Deterministic("rate", design.days[:, None] * pt.exp(log_rate), dims=("kind", "period", "actor"))
     if r == 1:
         return rate, pt.ones((1, j))
     region = priors.region_scale * _zero_sum(_normal("region_size", r - 1), 0)
-    own = effects("presence_own", lay.PRESENCE, priors.presence_scale, j - 1, r - 1)
+    own = _effects("presence_own", priors.presence_scale, priors, j - 1, r - 1)
     presence = pt.special.softmax(region[:, None] + _zero_sum(_zero_sum(own, 0), 1).T, axis=0)
     return rate, pm.Deterministic("presence", presence, dims=("region", "actor"))
 
@@ -110,7 +101,7 @@ def _channels(design: Design, priors: Priors) -> tuple[Tensor, Tensor, Tensor]:
         return pt.zeros((0, j)), pt.zeros(0), pt.zeros((0, j))
     chance = 1.0 / max(j - 1, 2)
     location = priors.reach_mean + priors.reach_location_scale * _normal("reach_location", h)
-    deviation = _effects("reach_own", lay.REACH_DEVIATION, priors.reach_scale, design, priors, (h, j - 1))
+    deviation = _effects("reach_own", priors.reach_scale, priors, h, j - 1, n_scales=h)
     reach = pm.math.invlogit(location[:, None] + _zero_sum(deviation, 1))
     reach = pm.Deterministic("reach", reach, dims=("channel", "actor"))
     beta = pm.Beta.dist(design.accuracy[:, 0], design.accuracy[:, 1])

@@ -63,3 +63,16 @@ class GroupArrays(NamedTuple):
     cell: Index
     n: Index
     place: Index
+
+
+class CoordinateArrays(NamedTuple):
+    """How sampled points lie in the vector (see ``coordinates``); all empty where they are the same.
+
+    Entry ``i`` is the sum of ``value[e]`` times coordinate ``column[e]`` over ``e`` in ``start[i]:start[i + 1]``, then
+    divided by its learned scale to the power ``centred[i]``.
+    """
+
+    start: Index
+    column: Index
+    value: Array
+    centred: Array

@@ -1,0 +1,100 @@
+"""What the sampler moves in: the model's density in other coordinates, and chosen by what is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from design_cases import build_case, simulated
+
+from violencescore.design import Design
+from violencescore.model import layout as lay
+from violencescore.model.coordinates import to_vector
+from violencescore.model.kernel import Kernel
+from violencescore.model.pilot import find_mode, in_coordinates, who_did_it
+from violencescore.model.quantities import initial_vector
+from violencescore.simulation import simulate_world
+
+
+@pytest.fixture(scope="module", params=["plain", "dyads", "famous"])
+def both(request: pytest.FixtureRequest) -> tuple[Design, Kernel, Kernel]:
+    design, kernel = build_case(simulated(request.param, 1, 150))
+    return design, kernel, in_coordinates(kernel, design, initial_vector(kernel, design))
+
+
+def vector_at(sampled: Kernel, point: np.ndarray) -> np.ndarray:
+    offset, _, prior, _, _, _, coordinates, *_ = sampled.arguments
+    return to_vector(point, offset, prior, coordinates)
+
+
+def points(kernel: Kernel, n: int) -> np.ndarray:
+    return np.random.default_rng(3).normal(0, 0.6, (n, kernel.layout.size))
+
+
+def numeric_volume(sampled: Kernel, point: np.ndarray) -> float:
+    """Log of how much volume the map to the vector makes of a small one, from differences."""
+    step = 1e-6
+    sides = [vector_at(sampled, point + step * e) - vector_at(sampled, point - step * e) for e in np.eye(len(point))]
+    return float(np.linalg.slogdet(np.array(sides) / (2 * step))[1])
+
+
+def test_sampled_density_is_that_of_the_model_times_the_volume(both: tuple[Design, Kernel, Kernel]) -> None:
+    _, kernel, sampled = both
+    gaps = [
+        sampled.log_density(p)[0] - kernel.log_density(vector_at(sampled, p))[0] - numeric_volume(sampled, p)
+        for p in points(kernel, 4)
+    ]
+    assert np.ptp(gaps) < 1e-5
+
+
+def test_gradient_at_sampled_points_is_that_of_the_density(both: tuple[Design, Kernel, Kernel]) -> None:
+    _, kernel, sampled = both
+    for point in points(kernel, 2):
+        _, gradient = sampled.log_density(point)
+        step = 1e-5
+        expected = [
+            (sampled.log_density(point + step * e)[0] - sampled.log_density(point - step * e)[0]) / (2 * step)
+            for e in np.eye(len(point))
+        ]
+        assert np.allclose(gradient, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_without_coordinates_the_sampled_point_is_the_vector(both: tuple[Design, Kernel, Kernel]) -> None:
+    _, kernel, _ = both
+    point = points(kernel, 1)[0]
+    assert np.array_equal(vector_at(kernel, point), point)
+
+
+def looked_at(world: str, n_incidents: int) -> tuple[Design, np.ndarray, np.ndarray]:
+    """The design, who probably did each group, and how far the effects are centred."""
+    design, kernel = build_case(simulated(world, 1, n_incidents))
+    middle = find_mode(kernel, initial_vector(kernel, design))
+    sampled = in_coordinates(kernel, design, initial_vector(kernel, design))
+    centred = np.concatenate([kernel.layout.block(sampled.arguments[6].centred, e) for _, e, _ in lay.EFFECTS])
+    return design, who_did_it(kernel, design, middle), centred
+
+
+def test_effects_are_centred_where_many_incidents_say_whose_they_are_and_hardly_where_none_does() -> None:
+    assert np.median(looked_at("plain", 3000)[2]) > 0.8
+    assert np.median(looked_at("dyads", 300)[2]) < 0.1
+
+
+def test_who_did_it_are_probabilities_and_follow_the_truth() -> None:
+    design, probability, _ = looked_at("plain", 600)
+    is_open = design.patterns.contest[design.groups.pattern] < 0
+    assert np.allclose(probability.sum(axis=1), is_open)
+    truth = simulate_world("plain", 1, 600).truth_incidents["organization_id"].value_counts()
+    expected = [truth.get(organization, 0) for organization in design.organizations]
+    found = (design.groups.n[:, None] * probability).sum(axis=0)[: len(expected)]
+    assert np.corrcoef(found, expected)[0, 1] > 0.8
+
+
+def test_the_mode_is_higher_and_flatter_than_where_the_search_began(both: tuple[Design, Kernel, Kernel]) -> None:
+    design, kernel, _ = both
+    start = initial_vector(kernel, design)
+    found = find_mode(kernel, start)
+    (before, slope), (after, flat) = kernel.log_density(start), kernel.log_density(found)
+    for scales, _, _ in lay.EFFECTS:
+        assert np.array_equal(kernel.layout.block(found, scales), kernel.layout.block(start, scales))
+        kernel.layout.block(flat, scales)[:] = 0.0
+    assert after > before
+    assert np.abs(flat).max() < 0.02 * np.abs(slope).max()
