@@ -25,9 +25,9 @@ model model.types model.zerosum model.layout model.effects model.violence model.
 model.specification model.quantities model.pilot
 sampling
 attribution diagnostics revenue
-montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets
+montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity
 fitting runs refits example prepare
-report report.text report.identification report.sentences report.worlds report.figures report.tables report.scenarios
+report report.text report.identification report.sentences report.worlds report.figures report.tables report.scenarios report.sensitivity
 report.page
 report.terminal
 simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments

@@ -31,6 +31,7 @@ from violencescore.sampling import (
     sample_batches,
 )
 from violencescore.scores import NO_PANEL, no_estimates, panel_weight_array, pool_weights, score_draws
+from violencescore.sensitivity import prior_parts
 from violencescore.verdict import decide_posterior
 
 N_PRIOR_DRAWS = 4000
@@ -44,7 +45,7 @@ class Fit:
     ----------
     posterior
         Groups ``posterior`` (named quantities), ``harms``, ``revenue`` and ``weights`` where there are any,
-        ``sample_stats``.
+        ``sample_stats``, ``log_prior`` and ``log_likelihood`` (see ``sensitivity``).
     decision
         The verdict under the methodology.
     attribution
@@ -135,6 +136,8 @@ def fit_assessment(
             so_far, watch = attribution, time.perf_counter()
             if not _is_extended(diagnostics, decision, sampling):
                 break
+    for group, values in prior_parts(kernel, design, draws_so_far.vectors).items():
+        posterior[group] = xr.DataTree(values)
     return Fit(assessment, design, posterior, attribution, diagnostics, decision, sampling.seed, seconds)
 
 

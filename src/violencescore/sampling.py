@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -57,8 +58,9 @@ class Draws:
 
 
 def compile_kernel() -> float:
-    """Compile the density, or load it from the disk cache; return the seconds it took."""
+    """Compile the density, or load it from the disk cache, and import the sampler; return the seconds it took."""
     start = time.perf_counter()
+    importlib.import_module("nutpie.compile_pymc")
     compiled_density()
     compiled_keep()
     return time.perf_counter() - start

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from violencescore.commands import AsJson, Chains, Draws, Folder, Seed, Tune, app
+from violencescore.commands import AsJson, Chains, Draws, Folder, RunFolder, Seed, Tune, app
 from violencescore.errors import Fault, InputError
 from violencescore.progress import Report, interruptible, show_progress
 from violencescore.report import terminal
@@ -70,6 +70,29 @@ def scenarios(
         return
     terminal.print_scenarios(decision, again.scenarios)
     terminal.print_line(f"Added to {run}. Next: violencescore report {run} --out {run}.html")
+
+
+@app.command(rich_help_panel=_DOUBT)
+def sensitivity(run: RunFolder, as_json: AsJson = False) -> None:
+    """Ask what the lead rests on: the data, or what was assumed.
+
+    Each prior, and the data, are given a little more weight (power scaling); and the share of false flags that is
+    expected is varied from a quarter to four times the methodology's. Draws are reweighted, nothing is fitted again;
+    where that cannot be trusted, it says so.
+
+    Example: `violencescore sensitivity my-run`
+    """
+    from violencescore.runs import load_run
+    from violencescore.sensitivity import examine_sensitivity
+
+    loaded = load_run(run)
+    found = examine_sensitivity(loaded.posterior, loaded.methodology)
+    from violencescore.report.sensitivity import sensitivity_json, sensitivity_view
+
+    if as_json:
+        terminal.print_json({"run": str(run), **sensitivity_json(found)})
+        return
+    terminal.screen().print(sensitivity_view(found, loaded.decide().names))
 
 
 @app.command(rich_help_panel=_DOUBT)
