@@ -20,7 +20,8 @@ from violencescore.methodology import shipped_methodology
 from violencescore.simulation import WORLDS
 
 COMMANDS = (
-    "demo", "validate", "fit", "rank", "decide", "report", "simulate", "calibrate", "scenarios", "attribution"
+    "demo", "validate", "fit", "rank", "decide", "report", "simulate", "calibrate", "scenarios", "attribution",
+    "sensitivity"
 )  # fmt: skip
 RUN_FILES = {
     "ranking.csv", "pairwise.csv", "decision.json", "attribution.csv", "diagnostics.json", "posterior.nc", "run.json",

@@ -113,6 +113,12 @@ def test_words_say_what_moves_the_lead_and_where_only_a_refit_can_tell(fitted: F
     assert sensitivity_view(found, {}) is not None
 
 
+def test_an_organization_that_is_never_first_has_an_error_all_the_same(fitted: Fit) -> None:
+    found = examine_sensitivity(fitted.posterior, fitted.assessment.methodology)
+    errors = found.band[[name for name in found.band.columns if name.endswith("_mcse")]]
+    assert (errors > 0).all(axis=None)
+
+
 def test_draws_without_their_log_prior_are_refused(fitted: Fit) -> None:
     bare = fitted.posterior.copy()
     del bare[LOG_PRIOR]

@@ -209,7 +209,7 @@ def _false_flag_band(
 
 
 def _weighted(first: FloatArray, weight: FloatArray) -> tuple[list[float], list[float]]:
-    """Return weighted shares, and their errors as of independent draws."""
-    share = weight @ first
+    """Return weighted shares, and their errors as of independent draws: at least one draw among the effective ones."""
+    share = np.clip(weight @ first, 0.0, 1.0)
     error = np.sqrt((weight[:, None] ** 2 * (first - share) ** 2).sum(axis=0))
-    return share.tolist(), error.tolist()
+    return share.tolist(), np.maximum(error, (weight**2).sum()).tolist()
