@@ -168,10 +168,10 @@ def first_probability(scores: Scores, margin: float = 0.0, *, names: Names | Non
         return {}
     if margin > 0 and draws.values.min() < 0:
         raise ValueError(f"scores are negative, so none can exceed another by a share of {margin}")
-    best_other = _best_other(draws.values)
-    gap = draws.values - (1 + margin) * best_other
-    clear = (gap >= 0) & (draws.values > best_other)
-    share = clear.astype(np.float64) if margin > 0 else _first_shares(draws)
+    runner_up = best_other(draws.values)
+    gap = draws.values - (1 + margin) * runner_up
+    clear = (gap >= 0) & (draws.values > runner_up)
+    share = clear.astype(np.float64) if margin > 0 else first_shares(draws)
     estimates = zip(*estimate_probability(share, gap), strict=True)
     return {i: Probability(float(p), float(e)) for i, (p, e) in zip(draws.ids, estimates, strict=True)}
 
@@ -192,7 +192,7 @@ def smallest_first_set(scores: Scores, confidence: float, *, names: Names | None
     draws = read_scores(scores, names)
     if not draws.ids:
         return ()
-    shares = _first_shares(draws)
+    shares = first_shares(draws)
     p_first = shares.mean(axis=(0, 1)).round(12)
     for level in np.unique(p_first)[::-1]:
         inside = p_first >= level
@@ -237,12 +237,13 @@ def _rank_shares(draws: ScoreDraws) -> FloatArray:
     return shares / draws.n_samples
 
 
-def _first_shares(draws: ScoreDraws) -> FloatArray:
+def first_shares(draws: ScoreDraws) -> FloatArray:
+    """Return each organization's share of the first rank, ties divided (chain, draw, organization)."""
     leads = draws.values == draws.values.max(axis=2, keepdims=True)
     return np.asarray(leads / leads.sum(axis=2, keepdims=True))
 
 
-def _best_other(values: FloatArray) -> FloatArray:
+def best_other(values: FloatArray) -> FloatArray:
     """Return the highest score of the others, (chain, draw, organization); 0 where there are none."""
     if values.shape[2] == 1:
         return np.zeros_like(values)

@@ -8,20 +8,24 @@ The identification band goes farther along one part that data alone seldom ident
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from violencescore.design import Design
 from violencescore.errors import RefusedError
 from violencescore.methodology import Methodology
 from violencescore.model import layout as lay
-from violencescore.model.kernel import Kernel
-from violencescore.montecarlo import Probability
-from violencescore.names import ORGANIZATION
+from violencescore.montecarlo import read_scores
+from violencescore.names import CHAIN, DRAW
+from violencescore.ranks import best_other, first_shares
 from violencescore.scores import score_draws
+
+if TYPE_CHECKING:
+    from violencescore.design import Design
+    from violencescore.model.kernel import Kernel
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -57,7 +61,7 @@ MAX_MEAN = 0.9
 SOUND = 0.7
 """Largest Pareto k at which reweighted draws can be trusted (Vehtari, Simpson, Gelman, Yao and Gabry 2024)."""
 
-SAMPLE = ("chain", "draw")
+SAMPLE = (CHAIN, DRAW)
 
 
 def prior_parts(kernel: Kernel, design: Design, vectors: FloatArray) -> dict[str, xr.Dataset]:
@@ -142,15 +146,12 @@ def examine_sensitivity(posterior: xr.DataTree, methodology: Methodology) -> Sen
         raise RefusedError(
             "The run does not hold the log prior of its draws: fit the assessment again with this version."
         )
-    scores = score_draws(posterior, methodology).transpose(*SAMPLE, ORGANIZATION)
-    values = scores.values
-    top = values == values.max(axis=-1, keepdims=True)
-    first = top / top.sum(axis=-1, keepdims=True)
+    scores = read_scores(score_draws(posterior, methodology))
+    first = first_shares(scores)
     leader = int(first.mean(axis=(0, 1)).argmax())
-    margin = values[..., leader] - np.delete(values, leader, axis=-1).max(axis=-1, initial=0.0)
-    ids = [str(i) for i in scores[ORGANIZATION].values]
+    margin = (scores.values - best_other(scores.values))[..., leader]
     parts = _weigh(posterior, xr.DataArray(margin, dims=SAMPLE), first[..., leader])
-    return Sensitivity(ids[leader], parts, _false_flag_band(posterior, methodology, first, ids))
+    return Sensitivity(scores.ids[leader], parts, _false_flag_band(posterior, methodology, first, scores.ids))
 
 
 def _weigh(posterior: xr.DataTree, margin: xr.DataArray, first: FloatArray) -> pd.DataFrame:
@@ -181,7 +182,7 @@ def _weigh(posterior: xr.DataTree, margin: xr.DataArray, first: FloatArray) -> p
 
 
 def _false_flag_band(
-    posterior: xr.DataTree, methodology: Methodology, first: FloatArray, ids: list[str]
+    posterior: xr.DataTree, methodology: Methodology, first: FloatArray, ids: tuple[str, ...]
 ) -> pd.DataFrame:
     from arviz_stats.base import array_stats
     from scipy.stats import beta
@@ -203,8 +204,8 @@ def _false_flag_band(
             k = float(k_hat)
         weight = np.exp(log_weight - log_weight.max())
         weight /= weight.sum()
-        shares = [Probability(p, e) for p, e in zip(*_weighted(flat, weight), strict=True)]
-        rows.append((factor, mean, k, k <= SOUND, *(x for share in shares for x in (share.p, share.mcse))))
+        shares = zip(*_weighted(flat, weight), strict=True)
+        rows.append((factor, mean, k, k <= SOUND, *(value for pair in shares for value in pair)))
     return pd.DataFrame(rows, columns=columns)
 
 

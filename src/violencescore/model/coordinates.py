@@ -11,7 +11,6 @@ approximate here decides how well the sampler works, and nothing else.
 from __future__ import annotations
 
 from math import exp
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +20,10 @@ from scipy import sparse
 from violencescore.design import SPEAKS, Design
 from violencescore.model import layout as lay
 from violencescore.model.effects import natural
+from violencescore.model.layout import Layout
 from violencescore.model.types import Array, CoordinateArrays, Index
 from violencescore.model.violence import violence
 from violencescore.model.zerosum import OPTIONS
-
-if TYPE_CHECKING:
-    from violencescore.model.layout import Layout
 
 
 @njit(**OPTIONS)
