@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -372,7 +372,7 @@ def import_ged_command(
     terminal.print_line(f"Assessment: {out}. Next: violencescore fit {out} --out RUN")
 
 
-def _fit(folder: Path, out: Path, start: float, given: Mapping[str, int | None]) -> tuple[Fit, dict[str, float]]:
+def _fit(folder: Path, out: Path, start: float, given: Mapping[str, Any]) -> tuple[Fit, dict[str, float]]:
     """Read, fit and write; return the fit and where the time went."""
     from violencescore.runs import require_writable, write_run
 

@@ -100,8 +100,12 @@ def fit_assessment(
     tune: int | None = None,
     chains: int | None = None,
     progress: Progress = no_progress,
+    densities: bool = True,
 ) -> Fit:
-    """Fit an assessment and keep all that a run folder needs; parameters as for ``fit``."""
+    """Fit an assessment and keep all that a run folder needs; parameters as for ``fit``.
+
+    Without ``densities`` the posterior lacks ``log_prior`` and ``log_likelihood``, which only ``sensitivity`` needs.
+    """
     methodology = assessment.methodology
     require_scorable(assessment)
     given = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
@@ -136,7 +140,7 @@ def fit_assessment(
             so_far, watch = attribution, time.perf_counter()
             if not _is_extended(diagnostics, decision, sampling):
                 break
-    for group, values in prior_parts(kernel, design, draws_so_far.vectors).items():
+    for group, values in prior_parts(kernel, design, draws_so_far.vectors).items() if densities else ():
         posterior[group] = xr.DataTree(values)
     return Fit(assessment, design, posterior, attribution, diagnostics, decision, sampling.seed, seconds)
 

@@ -204,7 +204,7 @@ class Sampling(_Part):
     """How the posterior is drawn, and when the draws are good enough to be used."""
 
     draws: Count = 700
-    tune: Count = 300
+    tune: Count = 150
     chains: Annotated[int, Field(strict=True, ge=1, le=1000)] = 4
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 20111222
     target_accept: Share = 0.75

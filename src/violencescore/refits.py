@@ -82,7 +82,7 @@ def _run(
 
     try:
         changed = scenario_assessment(scenario, folder, methodology)
-        fitted = fit_assessment(changed, progress=report, **given)
+        fitted = fit_assessment(changed, progress=report, densities=False, **given)
         scores = scenario_scores(scenario, fitted.posterior, changed.methodology)
     except (InputError, RefusedError) as error:
         return missing_result(scenario, "refused", str(error), refit=True, listed_as=listed_as)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -166,7 +166,7 @@ def attribution(
 
 
 def _posterior_of(
-    where: Path, folder: Path | None, given: Mapping[str, int | None], progress: Report
+    where: Path, folder: Path | None, given: Mapping[str, Any], progress: Report
 ) -> tuple[xr.Dataset, Assessment | None]:
     """Return draws of the named quantities, and the tables where they are at hand; an assessment is fitted."""
     from violencescore.runs import RUN, load_run, require_same_inputs

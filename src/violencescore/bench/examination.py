@@ -137,7 +137,7 @@ def _fit_variants(
 
         methodology = variant_methodology(assessment.methodology, variant)
         changed = dataclasses.replace(assessment, methodology=methodology)
-        fitted = fit_assessment(changed, progress=report, **given)
+        fitted = fit_assessment(changed, progress=report, densities=False, **given)
         found[variant] = incident_loo(fitted.design, fitted.posterior["posterior"].to_dataset())
         if not fitted.diagnostics.converged:
             failed.append(variant)

@@ -121,7 +121,7 @@ def predict_settled(
         def report(stage: str, done: int, total: int, fold: int = fold) -> None:
             progress(f"fold {fold + 1}: {stage}", done, total)
 
-        fitted = fit_assessment(part, first, draws=draws, tune=tune, chains=chains, progress=report)
+        fitted = fit_assessment(part, first, draws=draws, tune=tune, chains=chains, progress=report, densities=False)
         design = fitted.design
         rows = pd.Index(design.incident_id).get_indexer(pd.Index(settled["incident_id"][hidden]))
         groups = design.incident_group[rows]

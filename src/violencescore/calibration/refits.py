@@ -122,7 +122,9 @@ def fit_method(assessment: Assessment, seed: int, settings: Settings) -> Record:
     """Fit the model, and keep what it says; what cannot be fitted is an abstention with its reason."""
     start = time.perf_counter()
     try:
-        fit = fit_assessment(assessment, seed, draws=settings.draws, tune=settings.tune, chains=settings.chains)
+        fit = fit_assessment(
+            assessment, seed, draws=settings.draws, tune=settings.tune, chains=settings.chains, densities=False
+        )
     except ViolenceScoreError as error:
         return _refused(settings, str(error))
     scores = {e: score_draws(fit.posterior, assessment.methodology, estimand=e) for e in ("realized", "rate")}
