@@ -8,9 +8,9 @@ from design_cases import build_case, simulated
 
 from violencescore.design import Design
 from violencescore.model import layout as lay
-from violencescore.model.coordinates import to_vector
+from violencescore.model.coordinates import to_point, to_vector, turn
 from violencescore.model.kernel import Kernel
-from violencescore.model.pilot import find_mode, in_coordinates, who_did_it
+from violencescore.model.pilot import curvature, find_mode, in_coordinates, who_did_it
 from violencescore.model.quantities import initial_vector
 from violencescore.simulation import simulate_world
 
@@ -62,6 +62,50 @@ def test_without_coordinates_the_sampled_point_is_the_vector(both: tuple[Design,
     _, kernel, _ = both
     point = points(kernel, 1)[0]
     assert np.array_equal(vector_at(kernel, point), point)
+
+
+def test_a_vector_goes_to_its_point_and_back(both: tuple[Design, Kernel, Kernel]) -> None:
+    _, _, sampled = both
+    offset, _, prior, _, _, _, coordinates, *_ = sampled.arguments
+    for vector in points(sampled, 3):
+        assert np.allclose(vector_at(sampled, to_point(vector, offset, prior, coordinates)), vector, atol=1e-9)
+
+
+def test_axes_make_a_precision_one_and_leave_alone_what_is_known_less_than_a_priori() -> None:
+    rng = np.random.default_rng(5)
+    root = rng.normal(0, 1, (6, 6)) * [30, 3, 1, 1, 0.5, 0.1]
+    value, direction = np.linalg.eigh(root @ root.T - np.eye(6))
+    assert (value < 0).any()
+    assert (value > 1).any()
+    coordinates = turn(np.zeros(6), (direction * value) @ direction.T)
+    axes = np.zeros((6, 6))
+    row = np.repeat(np.arange(6), np.diff(coordinates.start))
+    axes[row, coordinates.column] = coordinates.value
+    turned = axes.T @ (direction * np.maximum(value, 1.0)) @ direction.T @ axes
+    # Not quite one, since negligible entries of the axes are left out; never the last one of an entry.
+    spread = np.linalg.eigvalsh(turned)
+    assert 0.2 < spread.min()
+    assert spread.max() < 5
+    assert np.abs(value).max() > 100
+
+
+def test_curvature_is_that_of_the_density(both: tuple[Design, Kernel, Kernel]) -> None:
+    _, kernel, _ = both
+    point = points(kernel, 1)[0]
+    found = curvature(kernel, point)
+    assert np.array_equal(found, found.T)
+    step, along = 1e-3, np.random.default_rng(1).normal(0, 1, len(point))
+    values = [kernel.log_density(point + s * along)[0] for s in (-step, 0.0, step)]
+    assert along @ found @ along == pytest.approx(-(values[0] - 2 * values[1] + values[2]) / step**2, rel=1e-3)
+
+
+def test_in_its_coordinates_a_posterior_is_about_round(both: tuple[Design, Kernel, Kernel]) -> None:
+    design, kernel, sampled = both
+    offset, _, prior, _, _, _, coordinates, *_ = sampled.arguments
+    mode = to_point(find_mode(kernel, initial_vector(kernel, design)), offset, prior, coordinates)
+    spread = np.linalg.eigvalsh(curvature(sampled, mode))
+    assert spread.max() < 4
+    assert np.median(spread) == pytest.approx(1.0, abs=0.2)
 
 
 def looked_at(world: str, n_incidents: int) -> tuple[Design, np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 Two things make a hierarchical posterior hard to walk. An effect of which the data say much drags its scale along, and
 one of which they say little is dragged by it: so each is centred as far as the data go, ``z = x s^w`` being sampled
 with ``w`` from 0 (not centred) to 1. And what the data know is sums of effects, such as a region's and an actor's own:
-so the effects of rates, and those of presence, are sampled in the axes of their approximate posterior
+so all is sampled in axes along which the posterior has about one width, from its curvature at the mode
 (Papaspiliopoulos, Roberts and Skoeld 2007, A general framework for the parametrization of hierarchical models). What is
 approximate here decides how well the sampler works, and nothing else.
 """
@@ -15,14 +15,13 @@ from math import exp
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from scipy import sparse
+from scipy import linalg, sparse
+from scipy.sparse.linalg import spsolve_triangular
 
 from violencescore.design import SPEAKS, Design
 from violencescore.model import layout as lay
-from violencescore.model.effects import natural
 from violencescore.model.layout import Layout
 from violencescore.model.types import Array, CoordinateArrays, Index
-from violencescore.model.violence import violence
 from violencescore.model.zerosum import OPTIONS
 
 
@@ -74,10 +73,7 @@ def to_vector_gradient(vector: Array, offset: Index, prior: Array, coordinates: 
     return volume
 
 
-MAX_BLOCK = 2000
-"""Entries that are turned together at most: their axes are a matrix. More are centred only."""
-
-NEGLIGIBLE = 0.03
+NEGLIGIBLE = 0.06
 """Share of an entry's sd below which an axis does not count: fewer products."""
 
 NO_COORDINATES = CoordinateArrays(
@@ -86,8 +82,49 @@ NO_COORDINATES = CoordinateArrays(
 """The sampled point is the vector."""
 
 
-def find_coordinates(design: Design, layout: Layout, prior: Array, probability: Array) -> CoordinateArrays:
-    """Choose the coordinates for a posterior, as if learned scales were what the prior takes them for.
+def to_point(vector: Array, offset: Index, prior: Array, coordinates: CoordinateArrays) -> npt.NDArray[np.float64]:
+    """Return the sampled point of a vector: the inverse of ``to_vector``."""
+    if coordinates.start.size == 0:
+        return np.array(vector, dtype=np.float64)
+    turned = vector.copy()
+    for scales, effects, _ in lay.EFFECTS:
+        log_scale = prior[lay.P_SPREAD] * vector[offset[scales] : offset[scales + 1]]
+        if log_scale.size:
+            block = slice(offset[effects], offset[effects + 1])
+            each = (block.stop - block.start) // log_scale.size
+            turned[block] *= np.exp(coordinates.centred[block] * np.repeat(log_scale, each))
+    axes = sparse.csr_array((coordinates.value, coordinates.column, coordinates.start), shape=2 * (vector.size,))
+    return np.asarray(spsolve_triangular(axes, turned, lower=False))
+
+
+def turn(centred: Array, precision: Array | None) -> CoordinateArrays:
+    """Coordinates of entries centred so far, along axes that make the precision matrix about one.
+
+    Parameters
+    ----------
+    centred
+        See ``CoordinateArrays``.
+    precision
+        Of the centred entries (a matrix); in directions in which it is less than one it counts as one, which is what
+        the prior alone knows. None leaves the axes as they are.
+    """
+    axes = sparse.eye_array(centred.size, format="csr")
+    if precision is not None:
+        value, direction = linalg.eigh(precision)
+        lower = linalg.cholesky((direction * np.maximum(value, 1.0)) @ direction.T, lower=True)
+        own = linalg.solve_triangular(lower, np.eye(centred.size), lower=True).T
+        sd = np.sqrt((own**2).sum(axis=1, keepdims=True))
+        kept = (np.abs(own) >= NEGLIGIBLE * sd) | np.eye(centred.size, dtype=bool)
+        axes = sparse.csr_array(np.where(kept, own, 0.0))
+    return CoordinateArrays(axes.indptr.astype(np.int64), axes.indices.astype(np.int64), axes.data, centred)
+
+
+def centring(design: Design, layout: Layout, prior: Array, probability: Array) -> npt.NDArray[np.float64]:
+    """How far each entry is centred, from 0 (not at all, as all that are no effects) to 1.
+
+    The share of the data in what is known of an effect, ``n s^2 / (1 + n s^2)`` with ``n`` incidents and the prior
+    sd ``s``, is about best. An incident that is the actor's with probability ``p`` says as much as ``p^2`` that are
+    known to be.
 
     Parameters
     ----------
@@ -97,24 +134,7 @@ def find_coordinates(design: Design, layout: Layout, prior: Array, probability: 
         About how probable it is that the incidents of each group are each actor's (group, actor); zeros where how many
         there are is given, and says nothing of rates.
     """
-    centred = _centring(design, layout, prior, design.groups.n[:, None] * probability**2)
-    axes = sparse.eye_array(layout.size, format="lil")
-    for block, information in _log_linear(design, layout, prior, probability):
-        precision = np.eye(len(block)) + information
-        own = np.linalg.inv(np.linalg.cholesky(precision)).T
-        variance = (own**2).sum(axis=1)
-        axes[np.ix_(block, block)] = np.where(own**2 < NEGLIGIBLE**2 * variance[:, None], 0.0, own)
-    rows = axes.tocsr()
-    return CoordinateArrays(rows.indptr.astype(np.int64), rows.indices.astype(np.int64), rows.data, centred)
-
-
-def _centring(design: Design, layout: Layout, prior: Array, information: Array) -> npt.NDArray[np.float64]:
-    """How far each entry is centred, from 0 (not at all, as all that are no effects) to 1.
-
-    The share of the data in what is known of an effect, ``n s^2 / (1 + n s^2)`` with ``n`` incidents and the prior
-    sd ``s``, is about best. An incident that is the actor's with probability ``p`` says as much as ``p^2`` that are
-    known to be.
-    """
+    information = design.groups.n[:, None] * probability**2
     c, r, t = design.groups.kind, design.groups.region, design.groups.period
     by_kind, by_region, by_period = (
         np.stack([information[code == i].sum(axis=0) for i in range(n)], axis=1)
@@ -148,60 +168,3 @@ def _heard(design: Design) -> npt.NDArray[np.float64]:
         spoken = factors.kind[member] == SPEAKS
         speaks[factors.channel[member[spoken]], owner[spoken]] = 1.0
     return speaks[:, design.groups.pattern]
-
-
-def _log_linear(design: Design, layout: Layout, prior: Array, probability: Array) -> list[tuple[Index, Array]]:
-    """The entries that rates depend on, then those of presences; each with what the incidents know of them (a matrix).
-
-    The logarithm of an incident's rate, summed over whose it may be, has the gradient ``p`` by log rates: incidents
-    know ``sum p p'`` of these. Presences sum to one, so that their mean logarithm is no information.
-    """
-    j, c, r, t = layout.n_actors, layout.n_kinds, layout.n_regions, layout.n_periods
-    groups = design.groups
-
-    def information(cell: Index, n_cells: int) -> Array:
-        known = np.zeros((n_cells, j, j))
-        for q in range(n_cells):
-            among = probability[cell == q]
-            known[q] = (groups.n[cell == q][:, None] * among).T @ among
-        return known
-
-    count = np.zeros((r, j))
-    np.add.at(count, groups.region, groups.n[:, None] * probability)
-    share = count / np.maximum(count.sum(axis=0), 1.0)
-
-    def log_rate(vector: Array) -> Array:
-        return np.log(rates_and_presences(vector)[0]).reshape(c * t, j)
-
-    def log_presence(vector: Array) -> Array:
-        logs = np.log(rates_and_presences(vector)[1])
-        return np.asarray(logs - (share * logs).sum(axis=0))
-
-    def rates_and_presences(vector: Array) -> tuple[Array, Array]:
-        unit, _ = natural(vector, layout.offset, prior)
-        rate, presence = violence(unit, layout.offset, layout.sizes, prior, np.ones(t))
-        return rate, presence
-
-    found: list[tuple[Index, Array]] = []
-    for logs, names, cell, n_cells in (
-        (
-            log_rate,
-            (lay.LEVEL, lay.ORGANIZATION, lay.OTHER_LEVEL, lay.SHIFT, lay.KIND),
-            groups.kind * t + groups.period,
-            c * t,
-        ),
-        (log_presence, (lay.REGION_SIZE, lay.PRESENCE), groups.region, r),
-    ):
-        block = np.concatenate([np.arange(layout.offset[b], layout.offset[b + 1]) for b in names])
-        if not 0 < len(block) <= MAX_BLOCK:
-            continue
-        unit = np.zeros(layout.size)
-        level = logs(unit)
-        slope = np.empty((n_cells, j, len(block)))
-        for column, i in enumerate(block):
-            unit[i] = 1.0
-            slope[:, :, column] = logs(unit) - level
-            unit[i] = 0.0
-        known = information(cell, n_cells)
-        found.append((block, np.einsum("qka,qkb->ab", slope, known @ slope, optimize=True)))
-    return found

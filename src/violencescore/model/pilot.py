@@ -9,24 +9,50 @@ import numpy.typing as npt
 
 from violencescore.design import UNKNOWN, Design
 from violencescore.model import layout as lay
-from violencescore.model.coordinates import find_coordinates
+from violencescore.model.coordinates import centring, to_point, turn
 from violencescore.model.kernel import Kernel, cell_weights, forward
 from violencescore.model.packing import pack
+from violencescore.model.types import CoordinateArrays
 
 MAX_ITERATIONS = 300
 """Of the search for the mode: the coordinates need its neighbourhood, not the mode itself."""
 
 
+MAX_TURNED = 3000
+"""Parameters that are turned at most: their axes are a matrix. More are centred only."""
+
+STEP = 1e-5
+"""Of the differences that give the curvature."""
+
+
 def in_coordinates(kernel: Kernel, design: Design, start: npt.NDArray[np.float64]) -> Kernel:
     """Return the kernel in coordinates that suit its posterior (see ``coordinates``), found from ``start``."""
+    offset, _, prior, *_ = kernel.arguments
     middle = find_mode(kernel, start)
-    offset, sizes, prior, beta, days, chance, _, *tables = kernel.arguments
-    coordinates = find_coordinates(design, kernel.layout, prior, who_did_it(kernel, design, middle))
-    arguments = (offset, sizes, prior, beta, days, chance, coordinates, *tables)
+    centred = centring(design, kernel.layout, prior, who_did_it(kernel, design, middle))
+    coordinates = turn(centred, None)
+    if kernel.layout.size > MAX_TURNED:
+        return _with(kernel, coordinates)
+    unturned = _with(kernel, coordinates)
+    return _with(kernel, turn(centred, curvature(unturned, to_point(middle, offset, prior, coordinates))))
+
+
+def _with(kernel: Kernel, coordinates: CoordinateArrays) -> Kernel:
+    before, after = kernel.arguments[:6], kernel.arguments[7:]
+    arguments = (*before, coordinates, *after)
     return replace(kernel, arguments=arguments, packed=pack(arguments))
 
 
-def find_mode(kernel: Kernel, start: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def curvature(kernel: Kernel, point: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Less the second derivatives of the log density at a point, from differences of its gradient."""
+    _, here = kernel.log_density(point)
+    rows = np.array([here - kernel.log_density(point + STEP * e)[1] for e in np.eye(point.size)]) / STEP
+    return np.asarray((rows + rows.T) / 2)
+
+
+def find_mode(
+    kernel: Kernel, start: npt.NDArray[np.float64], max_iterations: int = MAX_ITERATIONS
+) -> npt.NDArray[np.float64]:
     """Climb from ``start`` towards the mode of the vector, the learned scales left as they are.
 
     With them free the mode would be far from the bulk of the posterior, as that of a hierarchical model is.
@@ -41,7 +67,7 @@ def find_mode(kernel: Kernel, start: npt.NDArray[np.float64]) -> npt.NDArray[np.
         value, gradient = kernel.log_density(vector)
         return -value, np.asarray(-gradient * free)
 
-    found = minimize(downhill, start, jac=True, method="L-BFGS-B", options={"maxiter": MAX_ITERATIONS, "maxcor": 20})
+    found = minimize(downhill, start, jac=True, method="L-BFGS-B", options={"maxiter": max_iterations, "maxcor": 20})
     return np.asarray(found.x)
 
 
