@@ -309,3 +309,12 @@ def test_the_verdict_does_not_depend_on_the_order_of_the_organizations(order):
     before = decide(scores, methodology()).to_json_dict()
     after = decide(scores.isel(organization=list(order)), methodology()).to_json_dict()
     assert after == before
+
+
+def test_where_nothing_names_anybody_there_is_no_verdict_however_sure_the_draws() -> None:
+    checks = {"converged": True, "named": 0}
+    decision = decide(scores_with([3900, 100]), methodology(), diagnostics=checks)
+    assert decision.outcome == "not_estimable"
+    assert decision.selected is None
+    assert "names any of them" in decision.reasons[0] + decision.reasons[1]
+    assert decide(scores_with([3900, 100]), methodology(), diagnostics={**checks, "named": 1}).outcome == "selected"

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
+from design_cases import simulated
 
 from violencescore.diagnostics import Diagnostics, diagnose, identification
+from violencescore.fitting import count_named, fit_assessment
 from violencescore.methodology import Sampling
 from violencescore.sampling import Draws
 
@@ -170,3 +173,24 @@ def test_rows_name_the_parameter_and_leave_out_what_was_never_in_doubt() -> None
     assert [row["parameter"] for row in rows] == [
         "accuracy[claim]", "accuracy[press]", "false_flag[baseline, a]", "false_flag[window, a]",
     ]  # fmt: skip
+
+
+def test_named_are_incidents_and_only_those_of_which_somebody_rankable_is_named() -> None:
+    assessment = simulated("plain", 1, 150)
+    found = count_named(assessment)
+    assert 75 < found <= len(assessment.incidents)
+    assert 0 < count_named(replace(assessment, evidence=assessment.evidence.iloc[:0])) < found
+    nobody = assessment.organizations.assign(rankable=False)
+    assert count_named(replace(assessment, organizations=nobody)) == 0
+    assert count_named(simulated("dyads", 1, 150)) > 75
+
+
+def test_without_a_name_the_ranking_is_the_priors_and_nothing_is_estimated() -> None:
+    assessment = simulated("plain", 1, 80)
+    silent = {t: getattr(assessment, t).iloc[:0] for t in ("evidence", "adjudications")}
+    fit = fit_assessment(replace(assessment, **silent), 1, draws=200, chains=2)
+    assert fit.decision.outcome == "not_estimable"
+    assert fit.diagnostics.named == 0
+    assert any("tells one organization from another" in reason for reason in fit.decision.reasons)
+    # All organizations are alike in what is left.
+    assert all(p.p == pytest.approx(1 / 6, abs=0.12) for p in fit.decision.p_first.values())

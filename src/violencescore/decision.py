@@ -45,6 +45,10 @@ LEADING_SHARE = 0.05
 _ROUNDING = 1e-9
 
 RECORDED_ONLY = "This counts recorded violence only: unreported violence is not estimated."
+NOBODY_NAMED = (
+    "Nothing in the data tells one organization from another: no evidence and no settled case names any of them. "
+    "A ranking would only repeat what was assumed beforehand."
+)
 WINNERS_CURSE = (
     "The score of an organization picked for being highest tends to be too high. Here it is read from a "
     "posterior in which the organizations are shrunk towards one another, which allows for that (Dawid 1994, "
@@ -168,10 +172,10 @@ def decide(
     Let P be the probability that the leader (first row of the ranking) is first by the methodology's
     margin, and e its Monte-Carlo standard error. The first line that holds decides:
 
-    1. ``not_estimable``: there is no organization to rank; or the diagnostics say the sampler has not
-       converged; or every score is zero in every draw; or, without diagnostics, with two or more chains
-       of 100 or more draws, the rank-normalized R-hat of the score of an organization that leads in 5 %
-       of the draws or more is above 1.05.
+    1. ``not_estimable``: there is no organization to rank; or the diagnostics say that nothing in the data names any
+       of them (a ranking would rest on the prior alone), or that the sampler has not converged; or every score is
+       zero in every draw; or, without diagnostics, with two or more chains of 100 or more draws, the rank-normalized
+       R-hat of the score of an organization that leads in 5 % of the draws or more is above 1.05.
     2. ``selected``: P - 2e >= confidence.
     3. ``extend``: P >= confidence - extend_within (more weeks could settle it), or |P - confidence| <= 2e
        (more draws would show on which side of the line it lies).
@@ -186,7 +190,7 @@ def decide(
     methodology
         Its confidence, margin, extension, estimand and denominator are applied and recorded.
     diagnostics
-        Mapping or object with ``converged`` and, if any, ``reasons``, ``max_rhat``, ``min_ess``,
+        Mapping or object with ``converged`` and, if any, ``named``, ``reasons``, ``max_rhat``, ``min_ess``,
         ``divergences``, as in ``diagnostics.json``.
     confidence
         Overrides the methodology's; the reasons then say so.
@@ -308,6 +312,8 @@ def _read_obstacles(diagnostics: object, max_rhat: float) -> tuple[str, ...]:
     converged = look_up("converged")
     if converged is None:
         raise ValueError("diagnostics do not say whether the sampler converged: the key 'converged' is missing")
+    if look_up("named") == 0:
+        return (NOBODY_NAMED,)
     if converged:
         return ()
     figures = {"R-hat": look_up("max_rhat"), "smallest effective sample": look_up("min_ess")}

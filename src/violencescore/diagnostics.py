@@ -45,6 +45,9 @@ class Diagnostics:
         What failed, in words; empty when converged.
     identification
         Rows of parameter, prior_mean, prior_sd, posterior_mean, posterior_sd, contraction (1 - variance ratio).
+    named
+        Incidents of which evidence, or a settled case, names a rankable organization. None: not counted. At 0 the
+        data cannot tell one organization from another, and any ranking is the prior's.
     """
 
     converged: bool
@@ -54,6 +57,7 @@ class Diagnostics:
     n_draws: int
     reasons: tuple[str, ...]
     identification: tuple[Mapping[str, Any], ...]
+    named: int | None = None
 
     def to_json_dict(self, seconds: Mapping[str, float]) -> dict[str, Any]:
         """Return the content of ``diagnostics.json``; an R-hat that cannot be computed is None."""
@@ -62,7 +66,12 @@ class Diagnostics:
 
 
 def diagnose(
-    draws: Draws, scores: xr.DataArray, posterior: xr.Dataset, prior: xr.Dataset, sampling: Sampling
+    draws: Draws,
+    scores: xr.DataArray,
+    posterior: xr.Dataset,
+    prior: xr.Dataset,
+    sampling: Sampling,
+    named: int | None = None,
 ) -> Diagnostics:
     """Judge the draws by the limits of the methodology.
 
@@ -72,6 +81,8 @@ def diagnose(
         Draws of the scores (chain, draw, organization).
     posterior, prior
         Named quantities on the same scales (see ``model.quantities``).
+    named
+        See ``Diagnostics``.
     """
     with np.errstate(all="ignore"):  # what never moves, or is not finite, shows as NaN and is refused below
         worst, min_ess = _mixing(draws, scores)
@@ -85,6 +96,7 @@ def diagnose(
         n_draws=int(draws.divergent.size),
         reasons=reasons,
         identification=identification(posterior, prior),
+        named=named,
     )
 
 

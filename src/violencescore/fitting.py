@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from violencescore.assessment import Assessment
@@ -134,7 +135,8 @@ def fit_assessment(
                 assessment, design, kernel, draws_so_far, attribution, np.random.default_rng(revenue_seed)
             )
             scores = score_draws(posterior, methodology)
-            diagnostics = diagnose(draws_so_far, scores, posterior["posterior"].to_dataset(), prior, sampling)
+            named_quantities = posterior["posterior"].to_dataset()
+            diagnostics = diagnose(draws_so_far, scores, named_quantities, prior, sampling, count_named(assessment))
             decision = decide_posterior(posterior, methodology, diagnostics.to_json_dict({}))
             seconds["scores"] += time.perf_counter() - watch
             so_far, watch = attribution, time.perf_counter()
@@ -172,6 +174,15 @@ def _attribute(
     return extend_attribution(so_far, attribute_draws(kernel, design, draws.vectors[:, known:], seed, progress))
 
 
+def count_named(assessment: Assessment) -> int:
+    """Count the incidents of which evidence, or a settled case, names a rankable organization."""
+    table = assessment.organizations
+    ranked = set(table.loc[table["rankable"].astype(bool), "organization_id"])
+    tables = (assessment.evidence, assessment.adjudications)
+    naming = pd.concat([t.loc[t["organization_id"].isin(ranked), "incident_id"] for t in tables])
+    return int(naming.nunique())
+
+
 def require_scorable(assessment: Assessment) -> None:
     """Refuse before sampling what could not be scored afterwards.
 
@@ -193,6 +204,8 @@ def require_scorable(assessment: Assessment) -> None:
 
 def _is_extended(diagnostics: Diagnostics, decision: Decision, sampling: Sampling) -> bool:
     """Whether more draws could help: too few for the limits, or too close to the line for their error."""
+    if diagnostics.named == 0:
+        return False
     short = diagnostics.max_rhat > sampling.max_rhat or 0 < diagnostics.min_ess < sampling.min_ess
     return short or needs_more_draws(decision)
 
