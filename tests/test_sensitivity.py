@@ -11,12 +11,23 @@ import pytest
 import xarray as xr
 from design_cases import build_case, simulated
 
+from violencescore.assessment import read_assessment
 from violencescore.errors import RefusedError
 from violencescore.fitting import Fit, fit_assessment
 from violencescore.model.effects import log_prior
 from violencescore.model.quantities import initial_vector
+from violencescore.refits import refit_band
 from violencescore.report.sensitivity import sensitivity_json, sensitivity_sentences, sensitivity_view
-from violencescore.sensitivity import LOG_LIKELIHOOD, LOG_PRIOR, PARTS, examine_sensitivity, prior_parts
+from violencescore.sensitivity import (
+    BAND_COLUMNS,
+    LOG_LIKELIHOOD,
+    LOG_PRIOR,
+    PARTS,
+    Sensitivity,
+    examine_sensitivity,
+    prior_parts,
+)
+from violencescore.simulation import simulate_world, write_simulation
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +84,44 @@ def test_reweighting_agrees_with_a_refit_under_the_other_prior(fitted: Fit) -> N
     for organization, share in again.decision.p_first.items():
         error = 4 * np.hypot(share.mcse, found[f"{organization}_mcse"]) + 0.02
         assert abs(share.p - found[organization]) < error
+
+
+@pytest.fixture(scope="module")
+def refitted(fitted: Fit, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sensitivity, Sensitivity]:
+    """The folder, and the band before and after a row that is called unsound was fitted again."""
+    folder = tmp_path_factory.mktemp("refit") / "assessment"
+    write_simulation(simulate_world("plain", 1, 300), folder)
+    found = examine_sensitivity(fitted.posterior, fitted.assessment.methodology)
+    band = found.band.assign(sound=found.band["factor"] != 2.0)
+    found = replace(found, band=band)
+    return folder, found, refit_band(found, folder, fitted.assessment.methodology)
+
+
+def test_only_what_cannot_be_reweighted_is_fitted_again_and_agrees(
+    refitted: tuple[Path, Sensitivity, Sensitivity],
+) -> None:
+    _, found, again = refitted
+    before, after = found.band.set_index("factor"), again.band.set_index("factor")
+    assert list(after.index[after["refit"]]) == [2.0]
+    assert after["sound"].all()
+    others = [factor for factor in before.index if factor != 2.0]
+    assert after.loc[others].equals(before.loc[others])
+    for i in found.band.columns[len(BAND_COLUMNS) :: 2]:
+        error = 4 * np.hypot(before.loc[2.0, f"{i}_mcse"], after.loc[2.0, f"{i}_mcse"]) + 0.02
+        assert abs(before.loc[2.0, i] - after.loc[2.0, i]) < error
+    assert "only a refit can tell" in " ".join(sensitivity_sentences(found, {}))
+    assert "refit" not in " ".join(sensitivity_sentences(again, {}))
+
+
+def test_a_refit_that_does_not_converge_is_left_out(refitted: tuple[Path, Sensitivity, Sensitivity]) -> None:
+    folder, found, _ = refitted
+    methodology = read_assessment(folder).methodology
+    hasty = methodology.sampling.model_copy(update={"draws": 20, "tune": 20, "chains": 2, "max_extensions": 0})
+    again = refit_band(found, folder, methodology.model_copy(update={"sampling": hasty}))
+    row = again.band.set_index("factor").loc[2.0]
+    assert row["refit"]
+    assert not row["sound"]
+    assert "not converged" in " ".join(sensitivity_sentences(again, {}))
 
 
 def exact(slope: float, categories: tuple[str, ...]) -> xr.DataTree:

@@ -13,7 +13,7 @@ from violencescore.errors import InputError, RefusedError
 from violencescore.fitting import fit_assessment
 from violencescore.methodology import Methodology
 from violencescore.sampling import Progress, no_progress
-from violencescore.scenario_choices import Scenario
+from violencescore.scenario_choices import FalseFlagChange, Scenario
 from violencescore.scenarios import (
     ScenarioResult,
     changed_methodology,
@@ -23,6 +23,7 @@ from violencescore.scenarios import (
     result_from_scores,
     scenario_scores,
 )
+from violencescore.sensitivity import Sensitivity, varied_prior
 
 MAX_SOURCES = 20
 """Sources that are left out one by one; where there are more, those with the most rows."""
@@ -67,6 +68,41 @@ def run_scenarios(
         results.append(_run(scenario, name, folder, methodology, given, progress))
     progress("scenarios", len(wanted), len(wanted))
     return tuple(results)
+
+
+def refit_band(
+    found: Sensitivity, folder: str | Path, methodology: Methodology, *, progress: Progress = no_progress
+) -> Sensitivity:
+    """Fit again for each row of the band that could not be reweighted.
+
+    Parameters
+    ----------
+    found
+        As by ``examine_sensitivity``.
+    folder, methodology
+        What the run was fitted to, and by.
+    progress
+        Called with the stage, how much is done and how much there is.
+
+    Returns
+    -------
+    Sensitivity
+        With the refits in their rows; a row stays unsound where its refit did not converge.
+    """
+    band = found.band.copy()
+    for row in band.index[~band["sound"].astype(bool)]:
+        factor = float(band.loc[row, "factor"])
+        change = FalseFlagChange(**varied_prior(methodology, factor))
+        scenario = Scenario(name=f"{factor:g} times the false flags", false_flag=change)
+
+        def report(stage: str, done: int, total: int, name: str = scenario.name) -> None:
+            progress(f"{name}: {stage}", done, total)
+
+        fitted = fit_assessment(scenario_assessment(scenario, folder, methodology), progress=report, densities=False)
+        for organization, share in fitted.decision.p_first.items():
+            band.loc[row, [organization, f"{organization}_mcse"]] = share.p, share.mcse
+        band.loc[row, ["sound", "refit"]] = fitted.diagnostics.converged, True
+    return dataclasses.replace(found, band=band)
 
 
 def _run(

@@ -19,7 +19,7 @@ from violencescore.errors import RefusedError
 from violencescore.methodology import Methodology
 from violencescore.model import layout as lay
 from violencescore.montecarlo import read_scores
-from violencescore.names import CHAIN, DRAW
+from violencescore.names import BASELINE, CHAIN, DRAW, WINDOW
 from violencescore.ranks import best_other, first_shares
 from violencescore.scores import score_draws
 
@@ -62,6 +62,7 @@ SOUND = 0.7
 """Largest Pareto k at which reweighted draws can be trusted (Vehtari, Simpson, Gelman, Yao and Gabry 2024)."""
 
 SAMPLE = (CHAIN, DRAW)
+BAND_COLUMNS = ("factor", "prior_mean", "pareto_k", "sound", "refit")
 
 
 def prior_parts(kernel: Kernel, design: Design, vectors: FloatArray) -> dict[str, xr.Dataset]:
@@ -125,8 +126,9 @@ class Sensitivity:
         change of its distribution for a doubling of the weight, by ArviZ), per_doubling (change of P(first) of the
         leader for a doubling, by the slope at one) and mcse.
     band
-        factor (of the prior mean of the share of false flags), prior_mean (in the last period), pareto_k, sound, and
-        P(first) of each organization with its Monte-Carlo error. Empty where no channel can be forged.
+        factor (of the prior mean of the share of false flags), prior_mean (in the last period), pareto_k, sound, refit
+        (fitted again, not reweighted; then sound if that converged), and P(first) of each organization with its
+        Monte-Carlo error. Empty where no channel can be forged.
     """
 
     leader: str
@@ -181,6 +183,16 @@ def _weigh(posterior: xr.DataTree, margin: xr.DataArray, first: FloatArray) -> p
     return pd.DataFrame(rows, columns=["part", "sensitivity", "per_doubling", "mcse"])
 
 
+def varied_prior(methodology: Methodology, factor: float) -> dict[str, tuple[float, float]]:
+    """Beta prior of the share of false flags in each period, its mean multiplied and its weight left as it is."""
+    varied = {}
+    for period in (BASELINE, WINDOW):
+        a, b = getattr(methodology.false_flag, period)
+        mean = min(factor * a / (a + b), MAX_MEAN)
+        varied[period] = (mean * (a + b), (1 - mean) * (a + b))
+    return varied
+
+
 def _false_flag_band(
     posterior: xr.DataTree, methodology: Methodology, first: FloatArray, ids: tuple[str, ...]
 ) -> pd.DataFrame:
@@ -188,16 +200,16 @@ def _false_flag_band(
     from scipy.stats import beta
 
     prior = posterior[LOG_PRIOR].to_dataset()
-    columns = ["factor", "prior_mean", "pareto_k", "sound", *(c for i in ids for c in (i, f"{i}_mcse"))]
+    columns = [*BAND_COLUMNS, *(c for i in ids for c in (i, f"{i}_mcse"))]
     rows = []
     flat = first.reshape(-1, len(ids))
     for factor in FACTORS if STAGING_RATE in prior.coords else ():
-        log_weight, mean = np.zeros(len(flat)), 0.0
+        log_weight, mean, varied = np.zeros(len(flat)), 0.0, varied_prior(methodology, factor)
         for i, period in enumerate(prior["period"].values):
-            a, b = getattr(methodology.false_flag, str(period))
-            mean = min(factor * a / (a + b), MAX_MEAN)
+            shape = varied[str(period)]
+            mean = shape[0] / sum(shape)
             drawn = prior[STAGING_RATE].values[..., i].ravel()
-            log_weight += beta.logpdf(drawn, mean * (a + b), (1 - mean) * (a + b)) - beta.logpdf(drawn, a, b)
+            log_weight += beta.logpdf(drawn, *shape) - beta.logpdf(drawn, *getattr(methodology.false_flag, str(period)))
         k = 0.0
         if factor != 1.0:
             log_weight, k_hat = array_stats.psislw(log_weight)
@@ -205,7 +217,7 @@ def _false_flag_band(
         weight = np.exp(log_weight - log_weight.max())
         weight /= weight.sum()
         shares = zip(*_weighted(flat, weight), strict=True)
-        rows.append((factor, mean, k, k <= SOUND, *(value for pair in shares for value in pair)))
+        rows.append((factor, mean, k, k <= SOUND, False, *(value for pair in shares for value in pair)))
     return pd.DataFrame(rows, columns=columns)
 
 

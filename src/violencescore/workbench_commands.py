@@ -73,20 +73,43 @@ def scenarios(
 
 
 @app.command(rich_help_panel=_DOUBT)
-def sensitivity(run: RunFolder, as_json: AsJson = False) -> None:
+def sensitivity(
+    run: RunFolder,
+    assessment: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The assessment that the run was fitted to: what cannot be reweighted is fitted again."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Ask what the lead rests on: the data, or what was assumed.
 
     Each prior, and the data, are given a little more weight (power scaling); and the share of false flags that is
-    expected is varied from a quarter to four times the methodology's. Draws are reweighted, nothing is fitted again;
-    where that cannot be trusted, it says so.
+    expected is varied from a quarter to four times the methodology's. Draws are reweighted; where that cannot be
+    trusted it says so, or, given the assessment, fits again.
 
-    Example: `violencescore sensitivity my-run`
+    Example: `violencescore sensitivity my-run --assessment my-assessment`
     """
-    from violencescore.runs import load_run
+    from violencescore.runs import load_run, require_same_inputs
     from violencescore.sensitivity import examine_sensitivity
 
     loaded = load_run(run)
     found = examine_sensitivity(loaded.posterior, loaded.methodology)
+    if assessment is not None:
+        with interruptible() as check, show_progress(terminal.errors()) as show:
+
+            def progress(stage: str, done: int, total: int) -> None:
+                check()
+                show(stage, done, total)
+
+            progress("reading", 0, 1)
+            from violencescore.assessment import read_assessment
+            from violencescore.refits import refit_band
+
+            require_same_inputs(loaded, read_assessment(assessment))
+            found = refit_band(found, assessment, loaded.methodology, progress=progress)
+            check()
     from violencescore.report.sensitivity import sensitivity_json, sensitivity_view
 
     if as_json:

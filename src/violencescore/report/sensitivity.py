@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from violencescore.montecarlo import format_probability
 from violencescore.report.text import shown_text
-from violencescore.sensitivity import SENSITIVE, SOUND, Sensitivity
+from violencescore.sensitivity import BAND_COLUMNS, SENSITIVE, SOUND, Sensitivity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,11 +58,14 @@ def sensitivity_sentences(found: Sensitivity, names: Mapping[str, str]) -> list[
         low, high = (end(row[found.leader] for row in sound) for end in (min, max))
         reach = f"from {sound[0]['factor']:g} to {sound[-1]['factor']:g} times as many false flags"
         said.append(f"Expecting {reach} puts P(first) of {leader} between {low:.2f} and {high:.2f}.")
-    if len(sound) < len(found.band):
+    left = [row for row in _records(found.band) if not row["sound"]]
+    if any(not row["refit"] for row in left):
         said.append(
-            "Where the draws cannot be reweighted that far, only a refit can tell: list the false-flag rate as a "
-            "[[scenario]] and run `violencescore scenarios`."
+            "Where the draws cannot be reweighted that far, only a refit can tell: name the assessment with "
+            "--assessment, and those rows are fitted again."
         )
+    if any(row["refit"] for row in left):
+        said.append("Refits that have not converged are left out.")
     return said
 
 
@@ -91,12 +94,13 @@ def sensitivity_view(found: Sensitivity, names: Mapping[str, str]) -> Group:
     if found.band.empty:
         return Group(parts, Text(), *said)
 
-    ids = [name for name in found.band.columns[4:] if f"{name}_mcse" in found.band.columns]
+    ids = [name for name in found.band.columns[len(BAND_COLUMNS) :] if f"{name}_mcse" in found.band.columns]
     rows = _records(found.band)
     top = sorted(ids, key=lambda i: -max(row[i] for row in rows))[:3]
     caption = (
         "P(first) if the share of false flags in the window was expected to be this many times as large, other things "
-        f"equal: draws are reweighted. k: Pareto's; above {SOUND:g} the numbers cannot be trusted, and are left out."
+        f"equal: draws are reweighted, or fitted again (refit). k: Pareto's; above {SOUND:g} reweighting cannot be "
+        "trusted, and its numbers are left out."
     )
     band = plain_table("If more or fewer false flags were expected", caption)
     band.add_column("times", justify="right")
@@ -105,7 +109,9 @@ def sensitivity_view(found: Sensitivity, names: Mapping[str, str]) -> Group:
         band.add_column(Text(f"P(1st)\n{shown_text(names.get(i, i), 16)}"), justify="right")
     band.add_column("k", justify="right")
     for row in rows:
-        shares = [format_probability(row[i], row[f"{i}_mcse"]) if row["sound"] else "needs a refit" for i in top]
-        cells = [f"{row['factor']:g}", f"{row['prior_mean']:.3f}", *shares, f"{row['pareto_k']:.2f}"]
+        missing = "not converged" if row["refit"] else "needs a refit"
+        shares = [format_probability(row[i], row[f"{i}_mcse"]) if row["sound"] else missing for i in top]
+        k = "refit" if row["refit"] else f"{row['pareto_k']:.2f}"
+        cells = [f"{row['factor']:g}", f"{row['prior_mean']:.3f}", *shares, k]
         band.add_row(*(Text(cell) for cell in cells), style="" if row["sound"] else "dim")
     return Group(parts, Text(), band, Text(), *said)
