@@ -1,5 +1,5 @@
 # Each command sets itself up on a fresh machine; `make help` lists them.
-.PHONY: help setup demo test test-slow check bench bench-peers lock clean
+.PHONY: help setup demo test test-slow check bench bench-peers calibration lock clean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
@@ -32,6 +32,9 @@ bench: setup  ## all benchmarks, with their tables and figures in docs/ (hours: 
 	$(BIN)/python benchmarks/verdict.py
 	$(BIN)/python benchmarks/refits.py
 	$(BIN)/python benchmarks/ingestion.py
+
+calibration: setup  ## what stated probabilities are worth, in every world (many hours; goes on where it was)
+	$(BIN)/python benchmarks/calibration.py --folder build/calibration
 
 bench-peers:  ## against the textbook in PyMC, NumPyro and Stan (hours; sets up .venv-bench)
 	@scripts/setup-bench

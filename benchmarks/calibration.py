@@ -1,0 +1,106 @@
+"""What a stated probability is worth, in every world: the long run behind docs/calibration.md.
+
+    python benchmarks/calibration.py --folder build/worlds --world plain --world famous --assessments 100
+
+Runs `violencescore calibrate` into a folder (what is there already is not done again; --assessments 0 runs nothing),
+and writes its tables into results/calibration/, its figures into images/, and the table of the page into
+calibration.md, in docs/. An assessment of a plain world takes about ten seconds of one core, one of `dyads` about a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from published import DOCS, between_marks, markdown, show
+
+from violencescore.output import write_file
+
+PAGE = "calibration.md"
+FIGURES = ("verdicts", "coverage", "reliability")
+SHOWN_METHODS = ("model", "no false flags", "counting names")
+
+
+def world_table(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
+    """One row a world and method: verdicts at each stated confidence, coverage, calibration and score."""
+    verdicts, coverage, stated = (pd.DataFrame(tables[name]) for name in ("verdicts", "coverage", "probabilities"))
+    rows = []
+    for (world, method), of in verdicts.groupby(["world", "method"], sort=False):
+        if method not in SHOWN_METHODS:
+            continue
+        row = {"world": world, "method": method, "assessments": f"{int(of['assessments'].iloc[0])}"}
+        for at in of.sort_values("confidence").to_dict("records"):
+            row[f"{at['confidence']:.2f}: right, wrong, nobody"] = f"{at['right']}, {at['wrong']}, {at['abstained']}"
+            if at["confidence"] == 0.9:
+                row["wrong of named at 0.90"] = wrong_share(at)
+        inside = coverage.query("world == @world and method == @method and estimand == 'realized' and level == 0.9")
+        row["coverage of 90 %"] = "".join(
+            f"{c.coverage:.1%} ({c.low:.1%} to {min(c.high, 1):.1%})" for c in inside.itertuples()
+        )
+        for said in stated.query("world == @world and method == @method").to_dict("records"):
+            chance = said["calibration_error_if_calibrated"]
+            row["calibration error (by chance)"] = f"{said['calibration_error']:.3f} ({chance:.3f})"
+            row["log score"] = f"{said['log_score']:.2f} ± {said['log_score_se']:.2f}"
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("")
+
+
+def wrong_share(at: Mapping[str, Any]) -> str:
+    """Share of wrong selections with its exact interval, marked where it breaks the promise."""
+    if not at["right"] + at["wrong"]:
+        return "nobody named"
+    mark = "" if at["keeps_word"] else " ✗"
+    return f"{at['wrong_share']:.1%} ({at['wrong_share_low']:.1%} to {at['wrong_share_high']:.1%}){mark}"
+
+
+def publish_folder(folder: Path, docs: Path) -> pd.DataFrame:
+    """Write tables, figures and the page's table of a calibration folder into docs."""
+    found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    table = world_table(found["tables"])
+    for name in ("verdicts", "coverage", "probabilities", "fits"):
+        text = (folder / "tables" / f"{name}.csv").read_bytes()
+        write_file(docs / "results" / "calibration" / f"{name}.csv", text)
+    about = {key: found[key] for key in ("made", "seeds", "manifest")}
+    write_file(docs / "results" / "calibration" / "about.json", (json.dumps(about, indent=2) + "\n").encode())
+    for name in FIGURES:
+        write_file(docs / "images" / f"calibration-{name}.png", (folder / "figures" / f"{name}.png").read_bytes())
+    seeds = "; ".join(f"{name} {of['first']} to {of['last']}" for name, of in found["seeds"].items())
+    text = "\n\n".join(
+        [
+            f"Made on {found['made']}; seeds: {seeds}. ✗ marks a promise that was broken by more than sampling error.",
+            markdown(table),
+            *(f"![{name.capitalize()} in each world](images/calibration-{name}.png)" for name in FIGURES),
+        ]
+    )
+    page = docs / PAGE
+    if page.is_file():
+        write_file(page, between_marks(page.read_text(encoding="utf-8"), "calibration", text).encode())
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing, and publish."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True, help="calibration folder, made or continued")
+    parser.add_argument("--world", action="append", help="world to run; several; by default all")
+    parser.add_argument("--assessments", type=int, default=100, help="of each world; 0: publish what is there")
+    parser.add_argument("--out", type=Path, default=DOCS, help="where results/, images/ and the page are")
+    given = parser.parse_args(arguments)
+    if given.assessments:
+        worlds = [word for world in given.world or ["all"] for word in ("--world", world)]
+        command = ["calibrate", "--out", str(given.folder), "--assessments", str(given.assessments), *worlds]
+        done = subprocess.run([sys.executable, "-m", "violencescore", *command], check=False)
+        if done.returncode:
+            return done.returncode
+    show(publish_folder(given.folder, given.out), "What stated probabilities are worth", ("world", "method"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
