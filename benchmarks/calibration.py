@@ -4,7 +4,7 @@
 
 Runs `violencescore calibrate` into a folder (what is there already is not done again; --assessments 0 runs nothing),
 and writes its tables into results/calibration/, its figures into images/, and the table of the page into
-calibration.md, in docs/. An assessment of a plain world takes about ten seconds of one core, one of `dyads` about a minute.
+calibration.md, in docs/. An assessment of `plain` takes about ten seconds of one core, one of `dyads` a minute.
 """
 
 from __future__ import annotations
