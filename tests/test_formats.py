@@ -6,15 +6,17 @@ import csv
 import io
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pyarrow import parquet
 from strategies import TABLES, write_assessment
 
 from violencescore import formats
 from violencescore.assessment import read_assessment
 from violencescore.errors import InputError
-from violencescore.formats import Text, read_csv, record_lines
+from violencescore.formats import Text, read_csv, read_parquet, record_lines
 
 PIECES = st.sampled_from(['"', '""', ",", "\n", "\r\n", "a", "é", " "])
 
@@ -79,3 +81,15 @@ def test_words_that_only_other_tables_or_dropped_rows_hold_are_no_faults(tmp_pat
         (5, "incident_id", "the row repeats the header"),
         (6, "incident_id", "is empty"),
     ]
+
+
+@pytest.mark.parametrize("as_dictionary", [False, True])
+def test_parquet_that_calls_bytes_text_is_refused(as_dictionary: bool) -> None:
+    offsets = pa.array([0, 2, 4], pa.int32()).buffers()[1]
+    bad = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"ab\x80c")])
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1]), bad) if as_dictionary else bad
+    stream = io.BytesIO()
+    parquet.write_table(pa.table({"incident_id": column}), stream)
+    found = read_parquet("reports.parquet", stream.getvalue())
+    assert isinstance(found, list)
+    assert "cannot be read as Parquet" in found[0].rule

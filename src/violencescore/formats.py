@@ -239,6 +239,7 @@ def read_parquet(file: str, content: bytes) -> Text | list[Fault]:
         if size > MAX_BYTES:
             return [Fault(file, f"holds more than {MAX_BYTES:,} bytes; split the assessment")]
         arrow = source.read()
+        arrow.validate(full=True)  # a file may call bytes text that are none
         cells = [_as_text(column) for column in arrow.columns]
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError):
         return [Fault(file, broken)]
