@@ -7,6 +7,7 @@ The identification band goes farther along one part that data alone seldom ident
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,8 @@ def prior_parts(kernel: Kernel, design: Design, vectors: FloatArray) -> dict[str
         prior = prior.assign_coords({STAGING_RATE: ((*SAMPLE, "period"), staging), "period": list(design.periods)})
 
     flat = vectors.reshape(-1, layout.size)
-    density = np.array([kernel.log_density(vector)[0] for vector in flat]).reshape(vectors.shape[:2])
+    with ThreadPoolExecutor() as pool:  # the compiled density needs no interpreter
+        density = np.array([value for value, _ in pool.map(kernel.log_density, flat)]).reshape(vectors.shape[:2])
     # The density is one of the logits: what it has beside the densities of shares is their stretch.
     stretch = _log_slope(staging) + _log_slope((accuracy - chance) / (1 - chance))
     likelihood = density - sum(np.asarray(values) for _, values in data.values()) - stretch
