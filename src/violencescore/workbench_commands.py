@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from violencescore.bench.examination import Examination
 
 _DOUBT = "To whoever doubts a verdict"
+
+
+def _checked(check: Callable[[], None], show: Report) -> Report:
+    """Show progress, and stop there if the user asked for it."""
+
+    def progress(stage: str, done: int, total: int) -> None:
+        check()
+        show(stage, done, total)
+
+    return progress
 
 
 @app.command(rich_help_panel=_DOUBT)
@@ -44,11 +54,7 @@ def scenarios(
 
     loaded = load_run(run)
     with interruptible() as check, show_progress(terminal.errors()) as show:
-
-        def progress(stage: str, done: int, total: int) -> None:
-            check()
-            show(stage, done, total)
-
+        progress = _checked(check, show)
         progress("reading", 0, 1)
         from violencescore.assessment import read_assessment
 
@@ -98,11 +104,7 @@ def sensitivity(
     found = examine_sensitivity(loaded.posterior, loaded.methodology)
     if assessment is not None:
         with interruptible() as check, show_progress(terminal.errors()) as show:
-
-            def progress(stage: str, done: int, total: int) -> None:
-                check()
-                show(stage, done, total)
-
+            progress = _checked(check, show)
             progress("reading", 0, 1)
             from violencescore.assessment import read_assessment
             from violencescore.refits import refit_band
@@ -166,11 +168,7 @@ def attribution(
         require_free(figures)
     given = {"seed": seed, "draws": draws, "tune": tune, "chains": chains}
     with interruptible() as check, show_progress(terminal.errors()) as show:
-
-        def progress(stage: str, done: int, total: int) -> None:
-            check()
-            show(stage, done, total)
-
+        progress = _checked(check, show)
         posterior, tables = _posterior_of(where, assessment, given, progress)
         if tables is None and (incident or folds or compare):
             rule = "is needed with --incident, --folds and --compare: a run holds no tables"
