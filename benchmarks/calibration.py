@@ -20,11 +20,11 @@ from typing import Any
 import pandas as pd
 from published import DOCS, between_marks, markdown, show
 
+from violencescore.calibration.methods import METHODS
 from violencescore.output import write_file
 
 PAGE = "calibration.md"
 FIGURES = ("verdicts", "coverage", "reliability")
-SHOWN_METHODS = ("model", "no false flags", "counting names")
 
 
 def world_table(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def world_table(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> pd.DataFra
     verdicts, coverage, stated = (pd.DataFrame(tables[name]) for name in ("verdicts", "coverage", "probabilities"))
     rows = []
     for (world, method), of in verdicts.groupby(["world", "method"], sort=False):
-        if method not in SHOWN_METHODS:
+        if method not in METHODS:
             continue
         row = {"world": world, "method": method, "assessments": f"{int(of['assessments'].iloc[0])}"}
         for at in of.sort_values("confidence").to_dict("records"):

@@ -53,7 +53,7 @@ def between_marks(page: str, name: str, text: str) -> str:
     before, found, rest = page.partition(first)
     _, ended, after = rest.partition(last)
     if not (found and ended):
-        raise ValueError(f"{PAGE} must hold the lines {first!r} and {last!r}, in this order; the table goes between")
+        raise ValueError(f"the page must hold the lines {first!r} and {last!r}, in this order; the table goes between")
     return f"{before}{first}\n\n{text}\n\n{last}{after}"
 
 

@@ -8,9 +8,9 @@ from design_cases import build_case, simulated
 
 from violencescore.design import Design
 from violencescore.model import layout as lay
-from violencescore.model.coordinates import to_point, to_vector, turn
+from violencescore.model.coordinates import to_vector, turn
 from violencescore.model.kernel import Kernel
-from violencescore.model.pilot import curvature, find_mode, in_coordinates, who_did_it
+from violencescore.model.pilot import curvature, find_mode, in_coordinates, sampled_point, who_did_it
 from violencescore.model.quantities import initial_vector
 from violencescore.simulation import simulate_world
 
@@ -66,9 +66,8 @@ def test_without_coordinates_the_sampled_point_is_the_vector(both: tuple[Design,
 
 def test_a_vector_goes_to_its_point_and_back(both: tuple[Design, Kernel, Kernel]) -> None:
     _, _, sampled = both
-    offset, _, prior, _, _, _, coordinates, *_ = sampled.arguments
     for vector in points(sampled, 3):
-        assert np.allclose(vector_at(sampled, to_point(vector, offset, prior, coordinates)), vector, atol=1e-9)
+        assert np.allclose(vector_at(sampled, sampled_point(sampled, vector)), vector, atol=1e-9)
 
 
 def test_axes_make_a_precision_one_and_leave_alone_what_is_known_less_than_a_priori() -> None:
@@ -101,8 +100,7 @@ def test_curvature_is_that_of_the_density(both: tuple[Design, Kernel, Kernel]) -
 
 def test_in_its_coordinates_a_posterior_is_about_round(both: tuple[Design, Kernel, Kernel]) -> None:
     design, kernel, sampled = both
-    offset, _, prior, _, _, _, coordinates, *_ = sampled.arguments
-    mode = to_point(find_mode(kernel, initial_vector(kernel, design)), offset, prior, coordinates)
+    mode = sampled_point(sampled, find_mode(kernel, initial_vector(kernel, design)))
     spread = np.linalg.eigvalsh(curvature(sampled, mode))
     assert spread.max() < 4
     assert np.median(spread) == pytest.approx(1.0, abs=0.2)

@@ -12,7 +12,7 @@ import typer
 
 from violencescore import __version__
 from violencescore.errors import Fault, InputError
-from violencescore.progress import interruptible, show_progress
+from violencescore.progress import checked, interruptible, show_progress
 from violencescore.report import terminal
 
 if TYPE_CHECKING:
@@ -378,11 +378,7 @@ def _fit(folder: Path, out: Path, start: float, given: Mapping[str, Any]) -> tup
 
     require_writable(out)
     with interruptible() as check, show_progress(terminal.errors()) as show:
-
-        def progress(stage: str, done: int, total: int) -> None:
-            check()
-            show(stage, done, total)
-
+        progress = checked(check, show)
         progress("reading", 0, 1)
         from violencescore.assessment import read_assessment
 

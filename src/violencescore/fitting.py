@@ -121,6 +121,7 @@ def fit_assessment(
     )
     prior_vectors = sample_prior(kernel, design, N_PRIOR_DRAWS, np.random.default_rng(prior_seed))
     prior = quantities(kernel, design, prior_vectors)
+    named = count_named(assessment)
 
     # The chains need no interpreter: what comes after them is compiled meanwhile.
     threading.Thread(target=compile_attribution, args=(kernel, design), daemon=True).start()
@@ -135,15 +136,15 @@ def fit_assessment(
                 assessment, design, kernel, draws_so_far, attribution, np.random.default_rng(revenue_seed)
             )
             scores = score_draws(posterior, methodology)
-            named_quantities = posterior["posterior"].to_dataset()
-            diagnostics = diagnose(draws_so_far, scores, named_quantities, prior, sampling, count_named(assessment))
+            diagnostics = diagnose(draws_so_far, scores, posterior["posterior"].to_dataset(), prior, sampling, named)
             decision = decide_posterior(posterior, methodology, diagnostics.to_json_dict({}))
             seconds["scores"] += time.perf_counter() - watch
             so_far, watch = attribution, time.perf_counter()
             if not _is_extended(diagnostics, decision, sampling):
                 break
-    for group, values in prior_parts(kernel, design, draws_so_far.vectors).items() if densities else ():
-        posterior[group] = xr.DataTree(values)
+    if densities:
+        for group, values in prior_parts(kernel, design, draws_so_far.vectors).items():
+            posterior[group] = xr.DataTree(values)
     return Fit(assessment, design, posterior, attribution, diagnostics, decision, sampling.seed, seconds)
 
 

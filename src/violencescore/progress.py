@@ -114,3 +114,13 @@ def interruptible() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def checked(check: Callable[[], None], show: Report) -> Report:
+    """Show progress, and stop there if the user asked for it."""
+
+    def progress(stage: str, done: int, total: int) -> None:
+        check()
+        show(stage, done, total)
+
+    return progress

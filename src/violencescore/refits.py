@@ -10,7 +10,7 @@ import pandas as pd
 
 from violencescore.assessment import Assessment, read_assessment
 from violencescore.errors import InputError, RefusedError
-from violencescore.fitting import fit_assessment
+from violencescore.fitting import Fit, fit_assessment
 from violencescore.methodology import Methodology
 from violencescore.sampling import Progress, no_progress
 from violencescore.scenario_choices import FalseFlagChange, Scenario
@@ -94,11 +94,7 @@ def refit_band(
         factor = float(band.loc[row, "factor"])
         change = FalseFlagChange(**varied_prior(methodology, factor))
         scenario = Scenario(name=f"{factor:g} times the false flags", false_flag=change)
-
-        def report(stage: str, done: int, total: int, name: str = scenario.name) -> None:
-            progress(f"{name}: {stage}", done, total)
-
-        fitted = fit_assessment(scenario_assessment(scenario, folder, methodology), progress=report, densities=False)
+        fitted = _fit(scenario, folder, methodology, {}, progress)
         for organization, share in fitted.decision.p_first.items():
             band.loc[row, [organization, f"{organization}_mcse"]] = share.p, share.mcse
         band.loc[row, ["sound", "refit"]] = fitted.diagnostics.converged, True
@@ -113,17 +109,28 @@ def _run(
     given: Mapping[str, int | None],
     progress: Progress,
 ) -> ScenarioResult:
-    def report(stage: str, done: int, total: int) -> None:
-        progress(f"{scenario.name}: {stage}", done, total)
-
     try:
-        changed = scenario_assessment(scenario, folder, methodology)
-        fitted = fit_assessment(changed, progress=report, densities=False, **given)
+        fitted = _fit(scenario, folder, methodology, given, progress)
+        changed = fitted.assessment
         scores = scenario_scores(scenario, fitted.posterior, changed.methodology)
     except (InputError, RefusedError) as error:
         return missing_result(scenario, "refused", str(error), refit=True, listed_as=listed_as)
     diagnostics = fitted.diagnostics.to_json_dict({})
     return result_from_scores(scenario, scores, changed.methodology, diagnostics, refit=True, listed_as=listed_as)
+
+
+def _fit(
+    scenario: Scenario,
+    folder: str | Path,
+    methodology: Methodology,
+    given: Mapping[str, int | None],
+    progress: Progress,
+) -> Fit:
+    def report(stage: str, done: int, total: int) -> None:
+        progress(f"{scenario.name}: {stage}", done, total)
+
+    changed = scenario_assessment(scenario, folder, methodology)
+    return fit_assessment(changed, progress=report, densities=False, **given)
 
 
 def scenario_assessment(scenario: Scenario, folder: str | Path, methodology: Methodology) -> Assessment:

@@ -16,10 +16,10 @@ from numba import carray, cfunc, types
 
 from violencescore.design import Design
 from violencescore.methodology import Sampling
-from violencescore.model.coordinates import to_point, to_vector
+from violencescore.model.coordinates import to_vector
 from violencescore.model.kernel import Kernel, compiled_density
 from violencescore.model.packing import unpack
-from violencescore.model.pilot import find_mode, in_coordinates
+from violencescore.model.pilot import find_mode, in_coordinates, sampled_point
 from violencescore.model.quantities import initial_vector
 from violencescore.model.zerosum import OPTIONS
 
@@ -31,7 +31,6 @@ JITTER = 0.5
 
 CLIMB = 50
 """Steps that each climbs from there, to where the posterior is: not all need end at the same place."""
-
 
 REPORT_SECONDS = 0.05
 """How often the chains say how far they are."""
@@ -154,12 +153,11 @@ def _start(kernel: Kernel, design: Design, sampling: Sampling, seed: int, report
     size = kernel.layout.size
     sampled = in_coordinates(kernel, design, centre)
 
-    offset, _, prior, _, _, _, coordinates, *_ = sampled.arguments
-
     def initial_point(chain_seed: int) -> npt.NDArray[np.float64]:
         rng = np.random.default_rng(chain_seed)
         climbed = find_mode(kernel, centre + rng.uniform(-JITTER, JITTER, size), CLIMB)
-        return to_point(climbed, offset, prior, coordinates) + rng.uniform(-1.0, 1.0, size)
+        # One is about the posterior's own width there.
+        return sampled_point(sampled, climbed) + rng.uniform(-1.0, 1.0, size)
 
     model = CompiledPyMCModel(
         compiled_logp_func=compiled_density(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,7 @@ import typer
 
 from violencescore.commands import AsJson, Chains, Draws, Folder, RunFolder, Seed, Tune, app
 from violencescore.errors import Fault, InputError
-from violencescore.progress import Report, interruptible, show_progress
+from violencescore.progress import Report, checked, interruptible, show_progress
 from violencescore.report import terminal
 
 if TYPE_CHECKING:
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from violencescore.bench.examination import Examination
 
 _DOUBT = "To whoever doubts a verdict"
-
-
-def _checked(check: Callable[[], None], show: Report) -> Report:
-    """Show progress, and stop there if the user asked for it."""
-
-    def progress(stage: str, done: int, total: int) -> None:
-        check()
-        show(stage, done, total)
-
-    return progress
 
 
 @app.command(rich_help_panel=_DOUBT)
@@ -54,7 +44,7 @@ def scenarios(
 
     loaded = load_run(run)
     with interruptible() as check, show_progress(terminal.errors()) as show:
-        progress = _checked(check, show)
+        progress = checked(check, show)
         progress("reading", 0, 1)
         from violencescore.assessment import read_assessment
 
@@ -104,7 +94,7 @@ def sensitivity(
     found = examine_sensitivity(loaded.posterior, loaded.methodology)
     if assessment is not None:
         with interruptible() as check, show_progress(terminal.errors()) as show:
-            progress = _checked(check, show)
+            progress = checked(check, show)
             progress("reading", 0, 1)
             from violencescore.assessment import read_assessment
             from violencescore.refits import refit_band
@@ -168,7 +158,7 @@ def attribution(
         require_free(figures)
     given = {"seed": seed, "draws": draws, "tune": tune, "chains": chains}
     with interruptible() as check, show_progress(terminal.errors()) as show:
-        progress = _checked(check, show)
+        progress = checked(check, show)
         posterior, tables = _posterior_of(where, assessment, given, progress)
         if tables is None and (incident or folds or compare):
             rule = "is needed with --incident, --folds and --compare: a run holds no tables"
@@ -209,7 +199,8 @@ def _posterior_of(
     progress("reading", 1, 1)
     from violencescore.fitting import fit_assessment
 
-    return fit_assessment(tables, progress=progress, **given).posterior["posterior"].to_dataset(), tables
+    fitted = fit_assessment(tables, progress=progress, densities=False, **given)
+    return fitted.posterior["posterior"].to_dataset(), tables
 
 
 def _write_figures(drawn: Mapping[str, object], folder: Path) -> None:

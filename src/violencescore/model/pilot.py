@@ -27,14 +27,18 @@ STEP = 1e-5
 
 def in_coordinates(kernel: Kernel, design: Design, start: npt.NDArray[np.float64]) -> Kernel:
     """Return the kernel in coordinates that suit its posterior (see ``coordinates``), found from ``start``."""
-    offset, _, prior, *_ = kernel.arguments
     middle = find_mode(kernel, start)
-    centred = centring(design, kernel.layout, prior, who_did_it(kernel, design, middle))
-    coordinates = turn(centred, None)
+    centred = centring(design, kernel.layout, kernel.arguments[2], who_did_it(kernel, design, middle))
+    unturned = _with(kernel, turn(centred, None))
     if kernel.layout.size > MAX_TURNED:
-        return _with(kernel, coordinates)
-    unturned = _with(kernel, coordinates)
-    return _with(kernel, turn(centred, curvature(unturned, to_point(middle, offset, prior, coordinates))))
+        return unturned
+    return _with(kernel, turn(centred, curvature(unturned, sampled_point(unturned, middle))))
+
+
+def sampled_point(kernel: Kernel, vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return where a vector lies in the coordinates of a kernel."""
+    offset, _, prior, _, _, _, coordinates, *_ = kernel.arguments
+    return to_point(vector, offset, prior, coordinates)
 
 
 def _with(kernel: Kernel, coordinates: CoordinateArrays) -> Kernel:
