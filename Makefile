@@ -34,6 +34,7 @@ bench: setup  ## all benchmarks, with their tables and figures in docs/ (hours: 
 	$(BIN)/python benchmarks/ingestion.py
 
 calibration: setup  ## what stated probabilities are worth, in every world (many hours; goes on where it was)
+	$(BIN)/python benchmarks/calibration.py --folder build/ranks --sbc --assessments 200
 	$(BIN)/python benchmarks/calibration.py --folder build/calibration
 
 bench-peers:  ## against the textbook in PyMC, NumPyro and Stan (hours; sets up .venv-bench)

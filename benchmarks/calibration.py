@@ -1,10 +1,12 @@
 """What a stated probability is worth, in every world: the long run behind docs/calibration.md.
 
     python benchmarks/calibration.py --folder build/worlds --world plain --world famous --assessments 100
+    python benchmarks/calibration.py --folder build/ranks --sbc --assessments 200
 
 Runs `violencescore calibrate` into a folder (what is there already is not done again; --assessments 0 runs nothing),
 and writes its tables into results/calibration/, its figures into images/, and the table of the page into
-calibration.md, in docs/. An assessment of `plain` takes about ten seconds of one core, one of `dyads` a minute.
+calibration.md, in docs/. An assessment of `plain` takes about ten seconds of one core, one of `dyads` a minute, a refit
+of --sbc one or two seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from violencescore.calibration.methods import METHODS
 from violencescore.output import write_file
 
 PAGE = "calibration.md"
+TABLES = ("verdicts", "coverage", "probabilities", "fits")
 FIGURES = ("verdicts", "coverage", "reliability")
+SBC_FIGURES = ("ranks-names", "ranks-candidates")
 
 
 def world_table(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
@@ -59,29 +63,70 @@ def wrong_share(at: Mapping[str, Any]) -> str:
     return f"{at['wrong_share']:.1%} ({at['wrong_share_low']:.1%} to {at['wrong_share_high']:.1%}){mark}"
 
 
-def publish_folder(folder: Path, docs: Path) -> pd.DataFrame:
-    """Write tables, figures and the page's table of a calibration folder into docs."""
-    found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+def sbc_table(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
+    """One row a structure: how many quantities were ranked, in how many refits, and which are uneven."""
+    rows = []
+    for structure, of in pd.DataFrame(tables["ranks"]).groupby("structure", sort=False):
+        uneven = of.loc[~of["passes"], "quantity"]
+        rows.append(
+            {
+                "structure": structure,
+                "quantities": len(of),
+                "refits": f"{of['n'].min()}",
+                "outside their own 95 % band": f"{(~of['inside_band']).sum()} ({0.05 * len(of):.1f} by chance)",
+                "least chi-square p": f"{of['chi_square_p'].min():.3f}",
+                "uneven": ", ".join(uneven) or "none",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def publish_worlds(folder: Path, docs: Path) -> pd.DataFrame:
+    """Write tables, figures and the page's table of simulated worlds into docs."""
+    found = _read_results(folder)
     table = world_table(found["tables"])
-    for name in ("verdicts", "coverage", "probabilities", "fits"):
-        text = (folder / "tables" / f"{name}.csv").read_bytes()
-        write_file(docs / "results" / "calibration" / f"{name}.csv", text)
-    about = {key: found[key] for key in ("made", "seeds", "manifest")}
-    write_file(docs / "results" / "calibration" / "about.json", (json.dumps(about, indent=2) + "\n").encode())
-    for name in FIGURES:
-        write_file(docs / "images" / f"calibration-{name}.png", (folder / "figures" / f"{name}.png").read_bytes())
+    _copy(folder, docs, found, TABLES, FIGURES)
+    shown = [f"![{name.capitalize()} in each world](images/calibration-{name}.png)" for name in FIGURES]
+    mark = "✗ marks a promise that was broken by more than sampling error."
+    _write_page(docs, "calibration", [f"{_made(found)} {mark}", markdown(table), *shown])
+    return table
+
+
+def publish_sbc(folder: Path, docs: Path) -> pd.DataFrame:
+    """Write table, figures and the page's table of simulation-based calibration into docs."""
+    found = _read_results(folder)
+    table = sbc_table(found["tables"])
+    _copy(folder, docs, found, ("ranks",), SBC_FIGURES)
+    shown = [f"![Ranks of the truth, {name}](images/calibration-{name}.png)" for name in SBC_FIGURES]
+    _write_page(docs, "calibration --sbc", [_made(found), markdown(table), *shown])
+    return table
+
+
+def _read_results(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _made(found: Mapping[str, Any]) -> str:
     seeds = "; ".join(f"{name} {of['first']} to {of['last']}" for name, of in found["seeds"].items())
-    text = "\n\n".join(
-        [
-            f"Made on {found['made']}; seeds: {seeds}. ✗ marks a promise that was broken by more than sampling error.",
-            markdown(table),
-            *(f"![{name.capitalize()} in each world](images/calibration-{name}.png)" for name in FIGURES),
-        ]
-    )
+    return f"Made on {found['made']}; seeds: {seeds}."
+
+
+def _copy(folder: Path, docs: Path, found: Mapping[str, Any], tables: Sequence[str], figures: Sequence[str]) -> None:
+    results = docs / "results" / "calibration"
+    for name in tables:
+        write_file(results / f"{name}.csv", (folder / "tables" / f"{name}.csv").read_bytes())
+    about = {key: found[key] for key in ("made", "seeds", "manifest")}
+    name = "about-ranks.json" if "ranks" in tables else "about.json"
+    write_file(results / name, (json.dumps(about, indent=2) + "\n").encode())
+    for name in figures:
+        write_file(docs / "images" / f"calibration-{name}.png", (folder / "figures" / f"{name}.png").read_bytes())
+
+
+def _write_page(docs: Path, mark: str, parts: Sequence[str]) -> None:
     page = docs / PAGE
     if page.is_file():
-        write_file(page, between_marks(page.read_text(encoding="utf-8"), "calibration", text).encode())
-    return table
+        write_file(page, between_marks(page.read_text(encoding="utf-8"), mark, "\n\n".join(parts)).encode())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,16 +134,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="calibration folder, made or continued")
     parser.add_argument("--world", action="append", help="world to run; several; by default all")
+    parser.add_argument("--sbc", action="store_true", help="check the computation itself, instead of worlds")
     parser.add_argument("--assessments", type=int, default=100, help="of each world; 0: publish what is there")
     parser.add_argument("--out", type=Path, default=DOCS, help="where results/, images/ and the page are")
     given = parser.parse_args(arguments)
     if given.assessments:
         worlds = [word for world in given.world or ["all"] for word in ("--world", world)]
-        command = ["calibrate", "--out", str(given.folder), "--assessments", str(given.assessments), *worlds]
+        what = ["--sbc"] if given.sbc else worlds
+        command = ["calibrate", "--out", str(given.folder), "--assessments", str(given.assessments), *what]
         done = subprocess.run([sys.executable, "-m", "violencescore", *command], check=False)
         if done.returncode:
             return done.returncode
-    show(publish_folder(given.folder, given.out), "What stated probabilities are worth", ("world", "method"))
+    if given.sbc:
+        show(publish_sbc(given.folder, given.out), "Simulation-based calibration", ("structure", "uneven"))
+    else:
+        show(publish_worlds(given.folder, given.out), "What stated probabilities are worth", ("world", "method"))
     return 0
 
 

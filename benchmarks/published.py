@@ -49,7 +49,9 @@ def publish(out: Path, name: str, figures: pd.DataFrame, picture: bytes, table: 
 
 def between_marks(page: str, name: str, text: str) -> str:
     """Put ``text`` in place of what stands between the two marks of a benchmark."""
-    first, last = f"<!-- written by benchmarks/{name}.py -->", f"<!-- end of benchmarks/{name}.py -->"
+    program, _, options = name.partition(" ")
+    source = " ".join(word for word in (f"benchmarks/{program}.py", options) if word)
+    first, last = f"<!-- written by {source} -->", f"<!-- end of {source} -->"
     before, found, rest = page.partition(first)
     _, ended, after = rest.partition(last)
     if not (found and ended):
