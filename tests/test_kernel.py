@@ -37,6 +37,7 @@ SETS = [
     *("i5,panel,c,,", "i5,panel,b,x,", "i5,panel,c,x,", "j0,panel,a,y,", "j0,panel,c,y,"),
 ]
 SETTLED = ["i0,a,true,b", "i1,b,false,", "i2,c,,", "i3,other,true,", "i4,other,,c", "i5,b,,other"]
+CONFUSED = METHODOLOGY + "\n[priors]\nconfusion_scale = 0.8\n"
 ONE_PERIOD = METHODOLOGY.replace("baseline_start = 2026-01-01\n", "")
 
 CASES: dict[str, tuple[str, dict[str, list[str]]]] = {
@@ -66,6 +67,10 @@ CASES: dict[str, tuple[str, dict[str, list[str]]]] = {
         METHODOLOGY,
         {"organizations": THREE[:1], "evidence": ["i0,claim,other,,", "i1,ballistics,a,,"]},
     ),
+    "names confused": (CONFUSED, {"evidence": NAMED}),
+    "other confused": (CONFUSED, {"evidence": [*NAMED, "i2,claim,other,,"], "adjudications": SETTLED}),
+    "sets and names confused": (CONFUSED, {"evidence": [*SETS, *NAMED]}),
+    "nobody to confuse": (CONFUSED, {"evidence": ["i0,dyad,a,1,", "i0,dyad,b,1,"]}),
     "one incident": (
         ONE_PERIOD,
         {"incidents": INCIDENTS[:1], "harms": HARMS[:1], "evidence": ["i0,claim,b,,"]},
@@ -182,7 +187,7 @@ def test_the_density_leaves_its_vector_alone_and_repeats_itself() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["no evidence", "one organization or other", "one incident", "settled contests", "demo"],
+    ["no evidence", "one organization or other", "one incident", "settled contests", "sets and names confused", "demo"],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:pytensor", "ignore::FutureWarning:pytensor")
 def test_density_and_gradient_are_those_of_the_pymc_model(name: str) -> None:
@@ -266,6 +271,8 @@ def brute_force(assessment: Assessment, design: Design, kernel: Kernel, vector: 
             if seen in names:
                 return log(accuracy) - log(comb(n_org - 1, len(names) - 1))
             return log(1 - accuracy) - log(comb(n_org - 1, len(names)))
+        if "confusion" in named:
+            return log(named["confusion"][channel, seen, names[0]])
         if names == [seen]:
             return log(accuracy)
         fame, its_own = named["notoriety"][channel, names[0]], named["notoriety"][channel, seen]

@@ -55,6 +55,7 @@ def _read_day(value: Any) -> Any:
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
+NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
 Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Count = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -113,7 +114,7 @@ class DecisionRule(_Part):
     """When one organization is named: shares of probability, and the margin by which it must lead."""
 
     confidence: Annotated[float, Field(strict=True, gt=0.5, lt=1)] = 0.90
-    margin: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = 0.0
+    margin: NonNegative = 0.0
     extend_within: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.10
     tie_break: Literal["share"] = "share"
 
@@ -123,7 +124,7 @@ class Category(_Part):
 
     element: Word
     victim_role: Word | None = None
-    weight: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+    weight: NonNegative
 
     @field_validator("victim_role", mode="before")
     @classmethod
@@ -193,6 +194,7 @@ class Priors(_Part):
     reach_location_scale: Positive = 1.5
     reach_scale: Positive = 1.0
     notoriety_scale: Positive = 1.0
+    confusion_scale: NonNegative = 0.0
     false_flag_scale: Positive = 1.0
     target_scale: Positive = 2.0
     contested_scale: Positive = 2.5
@@ -209,7 +211,7 @@ class Sampling(_Part):
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 20111222
     target_accept: Share = 0.75
     max_rhat: Annotated[float, Field(strict=True, gt=1, allow_inf_nan=False)] = 1.01
-    min_ess: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = 400
+    min_ess: NonNegative = 400
     max_divergences: Annotated[int, Field(strict=True, ge=0)] = 0
     max_extensions: Annotated[int, Field(strict=True, ge=0, le=100)] = 5
 

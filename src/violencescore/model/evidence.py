@@ -46,11 +46,15 @@ def softmax_gradient(probability: Array, grad_log: Array, grad_logit: Array) -> 
 
 
 @njit(**OPTIONS)
-def channels(unit: Array, offset: Index, sizes: Index, prior: Array, chance: float) -> tuple[Array, Array, Array]:
-    """Return reach (channel, actor), accuracy (channel) and notoriety (channel, actor).
+def channels(
+    unit: Array, offset: Index, sizes: Index, prior: Array, chance: float
+) -> tuple[Array, Array, Array, Array]:
+    """Return reach (channel, actor), accuracy (channel), notoriety (channel, actor) and naming (channel, actor, named).
 
     ``reach[h, k]`` is the probability that channel ``h`` speaks when ``k`` did it; when it names a wrong one it is
     ``m`` in proportion to ``notoriety[h, m]``. Notoriety of ``other`` is zero unless some evidence names it.
+    ``naming[h, k]`` is all of that: whom a piece names when ``k`` did it, with its own deviations where they are asked
+    for (see ``naming_table``).
     """
     n_actors, n_channels = sizes[0], sizes[4]
     n_org = n_actors - 1
@@ -77,7 +81,51 @@ def channels(unit: Array, offset: Index, sizes: Index, prior: Array, chance: flo
             softmax(notoriety[h])
         else:
             softmax(notoriety[h, :n_org])
-    return reach, accuracy, notoriety
+    naming = naming_table(accuracy, notoriety)
+    confuse(unit, offset, prior, naming)
+    return reach, accuracy, notoriety, naming
+
+
+@njit(**OPTIONS)
+def naming_table(accuracy: Array, notoriety: Array) -> Array:
+    """Whom a piece of each channel names, by who did it (channel, actor, named): right, or wrong by notoriety.
+
+    Of ``other``, where no evidence ever names it, right and wrong have no meaning: anyone is named, by notoriety.
+    """
+    n_channels, n_actors = notoriety.shape
+    n_org = n_actors - 1
+    naming = np.zeros((n_channels, n_actors, n_actors))
+    for h in range(n_channels):
+        for k in range(n_actors):
+            if k == n_org and notoriety[h, n_org] == 0.0:
+                naming[h, k] = notoriety[h]
+                continue
+            for m in range(n_actors):
+                if m == k:
+                    naming[h, k, m] = accuracy[h]
+                else:
+                    naming[h, k, m] = (1.0 - accuracy[h]) * notoriety[h, m] / (1.0 - notoriety[h, k])
+    return naming
+
+
+@njit(**OPTIONS)
+def confuse(unit: Array, offset: Index, prior: Array, naming: Array) -> None:
+    """Let each row of the naming table deviate from its shape, in log odds; without deviations it stays as it is."""
+    n_channels, n_actors, _ = naming.shape
+    size = offset[lay.CONFUSION + 1] - offset[lay.CONFUSION]
+    if size == 0:
+        return
+    n_named = size // (n_channels * n_actors)
+    i = offset[lay.CONFUSION]
+    for h in range(n_channels):
+        for k in range(n_actors):
+            total = 0.0
+            for m in range(n_named):
+                naming[h, k, m] *= exp(prior[lay.P_CONFUSION] * unit[i])
+                total += naming[h, k, m]
+                i += 1
+            for m in range(n_named):
+                naming[h, k, m] /= total
 
 
 @njit(**OPTIONS)
@@ -133,7 +181,7 @@ def factor_table(
     factors: FactorArrays,
     reach: Array,
     accuracy: Array,
-    notoriety: Array,
+    naming: Array,
     table: Array,
 ) -> None:
     """Fill ``table`` with the probability of each factor by actor (factor, actor)."""
@@ -150,12 +198,7 @@ def factor_table(
                 table[f, k] = reach[h, k]
         elif kind[f] == NAMES:
             for k in range(n_actors):
-                if k == a:
-                    table[f, k] = accuracy[h]
-                elif k == n_org and notoriety[h, n_org] == 0.0:
-                    table[f, k] = notoriety[h, a]
-                else:
-                    table[f, k] = (1.0 - accuracy[h]) * notoriety[h, a] / (1.0 - notoriety[h, k])
+                table[f, k] = naming[h, k, a]
         else:
             members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
             wrong = (1.0 - accuracy[h]) * exp(-log_choose(n_org - 1, members.size))
@@ -167,23 +210,62 @@ def factor_table(
 
 
 @njit(**OPTIONS)
+def confuse_gradient(offset: Index, prior: Array, naming: Array, grad_naming: Array, grad: Array) -> None:
+    """Turn the gradient by the logarithm of the naming table into that by its shape, and add that of deviations."""
+    n_channels, n_actors, _ = naming.shape
+    size = offset[lay.CONFUSION + 1] - offset[lay.CONFUSION]
+    if size == 0:
+        return
+    n_named = size // (n_channels * n_actors)
+    i = offset[lay.CONFUSION]
+    for h in range(n_channels):
+        for k in range(n_actors):
+            total = grad_naming[h, k].sum()
+            for m in range(n_named):
+                grad_naming[h, k, m] -= total * naming[h, k, m]
+                grad[i] += prior[lay.P_CONFUSION] * grad_naming[h, k, m]
+                i += 1
+
+
+@njit(**OPTIONS)
+def naming_gradient(
+    accuracy: Array, notoriety: Array, grad_naming: Array, grad_accuracy: Array, grad_log_notoriety: Array
+) -> None:
+    """Add what the gradient by the logarithm of the shape (see ``naming_table``) implies."""
+    n_channels, n_actors = notoriety.shape
+    n_org = n_actors - 1
+    for h in range(n_channels):
+        for k in range(n_actors):
+            anyone = k == n_org and notoriety[h, n_org] == 0.0
+            for m in range(n_actors):
+                g = grad_naming[h, k, m]
+                if m == k and not anyone:
+                    grad_accuracy[h] += g / accuracy[h]
+                    continue
+                grad_log_notoriety[h, m] += g
+                if not anyone:
+                    grad_accuracy[h] -= g / (1.0 - accuracy[h])
+                    grad_log_notoriety[h, k] += g * notoriety[h, k] / (1.0 - notoriety[h, k])
+
+
+@njit(**OPTIONS)
 def evidence_gradient(
     offset: Index,
     prior: Array,
     chance: float,
     factors: FactorArrays,
-    said: tuple[Array, Array, Array],
+    said: tuple[Array, Array, Array, Array],
     grad_log_factor: Array,
     grad_accuracy: Array,
     grad: Array,
 ) -> None:
     """Add to ``grad`` what the gradients of the log factors, and of the accuracies where contests use them, imply."""
     kind, channel, argument = factors.kind, factors.channel, factors.argument
-    reach, accuracy, notoriety = said
+    reach, accuracy, notoriety, naming = said
     n_channels, n_actors = reach.shape
     n_org = n_actors - 1
     grad_reach = np.zeros((n_channels, n_actors))
-    grad_notoriety = np.zeros((n_channels, n_actors))
+    grad_naming = np.zeros((n_channels, n_actors, n_actors))
     for f in range(kind.size):
         h, a = channel[f], argument[f]
         if kind[f] == SILENT:
@@ -194,14 +276,7 @@ def evidence_gradient(
                 grad_reach[h, k] += grad_log_factor[f, k] * (1.0 - reach[h, k])
         elif kind[f] == NAMES:
             for k in range(n_actors):
-                g = grad_log_factor[f, k]
-                if k == a:
-                    grad_accuracy[h] += g / accuracy[h]
-                    continue
-                grad_notoriety[h, a] += g
-                if k != n_org or notoriety[h, n_org] > 0.0:
-                    grad_accuracy[h] -= g / (1.0 - accuracy[h])
-                    grad_notoriety[h, k] += g * notoriety[h, k] / (1.0 - notoriety[h, k])
+                grad_naming[h, k, a] += grad_log_factor[f, k]
         else:
             members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
             for k in range(n_org):
@@ -210,6 +285,9 @@ def evidence_gradient(
                 g = grad_log_factor[f, k]
                 grad_accuracy[h] += g / (1.0 - accuracy[h]) + g / accuracy[h]
 
+    confuse_gradient(offset, prior, naming, grad_naming, grad)
+    grad_notoriety = np.zeros((n_channels, n_actors))
+    naming_gradient(accuracy, notoriety, grad_naming, grad_accuracy, grad_notoriety)
     named = offset[lay.NOTORIETY + 1] > offset[lay.NOTORIETY]
     other_named = offset[lay.NOTORIETY_OTHER + 1] > offset[lay.NOTORIETY_OTHER]
     logit = np.empty(n_actors)

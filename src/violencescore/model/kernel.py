@@ -70,7 +70,7 @@ def forward(
     weight = engagement(unit, offset, sizes, prior, factors.set_member)
     share, target = staging(unit, offset, sizes, prior)
     table = np.empty((factors.kind.size, sizes[0]))
-    factor_table(factors, said[0], said[1], said[2], table)
+    factor_table(factors, said[0], said[1], said[3], table)
     part = np.empty((parts.settled.size, sizes[0]))
     log_scale = np.zeros(parts.settled.size)
     products(parts, table, part, log_scale)
@@ -268,7 +268,7 @@ class Kernel:
 
 def build_kernel(design: Design, priors: Priors) -> Kernel:
     """Bind the compiled density to a design."""
-    layout = build_layout(design)
+    layout = build_layout(design, priors)
     beta = np.concatenate([design.accuracy, design.staging if design.stages else np.empty((0, 2))])
     parts, sights, firm, sight = arrange_patterns(design)
     arguments = (

@@ -33,6 +33,7 @@ BLOCKS = (
     "accuracy",
     "notoriety",
     "notoriety_other",
+    "confusion",
     "staging",
     "staging_deviation",
     "staging_shift",
@@ -60,6 +61,7 @@ BLOCKS = (
     ACCURACY,
     NOTORIETY,
     NOTORIETY_OTHER,
+    CONFUSION,
     STAGING,
     STAGING_DEVIATION,
     STAGING_SHIFT,
@@ -103,7 +105,7 @@ class Layout:
         return vector[..., self.offset[block] : self.offset[block + 1]]
 
 
-def build_layout(design: Design) -> Layout:
+def build_layout(design: Design, priors: Priors) -> Layout:
     """Lay out the parameters that this design needs, and no others."""
     j, c, r, t = len(design.actors), len(design.kinds), len(design.regions), len(design.periods)
     k, h = j - 1, len(design.channels)
@@ -127,6 +129,7 @@ def build_layout(design: Design) -> Layout:
         "accuracy": h,
         "notoriety": h * (k - 1) * names,
         "notoriety_other": h * design.other_is_named,
+        "confusion": h * j * (k + design.other_is_named) * names * (priors.confusion_scale > 0),
         "staging": t * stages,
         "staging_deviation": j * stages,
         "staging_shift": j * t * stages * moves,
@@ -156,13 +159,14 @@ STAGING_MEMORY = 0.8
     P_REACH_LOCATION,
     P_REACH,
     P_NOTORIETY,
+    P_CONFUSION,
     P_FALSE_FLAG,
     P_TARGET,
     P_CONTESTED,
     P_ENGAGEMENT,
     P_SPREAD,
     P_MEAN_LEVEL,
-) = range(17)
+) = range(18)
 
 
 EFFECTS = (
@@ -196,6 +200,7 @@ def prior_constants(design: Design, priors: Priors) -> npt.NDArray[np.float64]:
             priors.reach_location_scale,
             priors.reach_scale,
             priors.notoriety_scale,
+            priors.confusion_scale,
             priors.false_flag_scale,
             priors.target_scale,
             priors.contested_scale,

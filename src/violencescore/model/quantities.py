@@ -37,7 +37,8 @@ def quantities(kernel: Kernel, design: Design, vectors: npt.NDArray[np.float64])
     -------
     xarray.Dataset
         ``rate`` (incidents per period, by kind, period, actor), ``presence`` (region, actor; sums to one over
-        regions), ``reach`` (channel, actor), ``accuracy`` (channel), ``notoriety`` (channel, actor), and, where false
+        regions), ``reach`` (channel, actor), ``accuracy`` (channel), ``notoriety`` (channel, actor), and, where the
+        methodology asks for it, ``confusion`` (channel, actor, named): whom a piece names, by who did it. Where false
         flags could show, ``false_flag`` (period, actor) and ``target`` (actor, framed); where incidents lie between
         candidates, ``engagement`` (candidate): the weight of each member of each set beside its rate.
     """
@@ -47,16 +48,22 @@ def quantities(kernel: Kernel, design: Design, vectors: npt.NDArray[np.float64])
     offset, sizes, prior, days, chance, *_ = kernel.forward_arguments()
     for d, unit in enumerate(kernel.natural(vectors).reshape(n_chains * n_draws, -1)):
         out["rate"][d], out["presence"][d] = violence(unit, offset, sizes, prior, days)
-        out["reach"][d], out["accuracy"][d], out["notoriety"][d] = channels(unit, offset, sizes, prior, chance)
+        out["reach"][d], out["accuracy"][d], out["notoriety"][d], out["confusion"][d] = channels(
+            unit, offset, sizes, prior, chance
+        )
         out["false_flag"][d], out["target"][d] = staging(unit, offset, sizes, prior)
     for i, (scales, _, centre) in enumerate(lay.EFFECTS[:4]):
         block = kernel.layout.block(vectors, scales)
         if block.size:
             out["effect_scale"][:, i] = prior[centre] * np.exp(prior[lay.P_SPREAD] * block.ravel())
-    kept = {name: out[name] for name in shapes if design.stages or name not in ("false_flag", "target")}
+    absent = () if design.stages else ("false_flag", "target")
+    if not kernel.layout.block(vectors, lay.CONFUSION).size:
+        absent = (*absent, "confusion")
+    kept = {name: out[name] for name in shapes if name not in absent}
     coords: Mapping[str, Any] = {
         ACTOR: list(design.actors),
         "framed": list(design.actors),
+        "named": list(design.actors),
         KIND: list(design.kinds),
         PERIOD: list(design.periods),
         REGION: list(design.regions),
@@ -89,6 +96,7 @@ def _shapes(layout: Layout) -> dict[str, tuple[tuple[str, ...], tuple[int, ...]]
         "reach": ((CHANNEL, ACTOR), (h, j)),
         "accuracy": ((CHANNEL,), (h,)),
         "notoriety": ((CHANNEL, ACTOR), (h, j)),
+        "confusion": ((CHANNEL, ACTOR, "named"), (h, j, j)),
         "false_flag": ((PERIOD, ACTOR), (t, j)),
         "target": ((ACTOR, "framed"), (j, j)),
         "effect_scale": (("effect",), (4,)),

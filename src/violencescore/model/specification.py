@@ -29,7 +29,7 @@ def build_model(design: Design, priors: Priors) -> pm.Model:
     -------
     pymc.Model
         Free variables in the order of ``model.layout.BLOCKS``; named quantities (``rate``, ``presence``, ``reach``,
-        ``accuracy``, ``notoriety``, ``false_flag``, ``target``) as deterministics.
+        ``accuracy``, ``notoriety``, ``confusion``, ``false_flag``, ``target``) as deterministics.
     """
     coords = {
         "actor": list(design.actors),
@@ -41,9 +41,10 @@ def build_model(design: Design, priors: Priors) -> pm.Model:
     with pm.Model(coords=coords) as model:
         rate, presence = _violence(design, priors)
         reach, accuracy, notoriety = _channels(design, priors)
+        log_naming = _log_naming(design, priors, accuracy, notoriety)
         share, target = _staging(design, priors)
-        log_factor = _log_factors(design, reach, accuracy, notoriety)
-        log_pattern = _log_patterns(design, log_factor, share, target)
+        log_factor = log_factors(design, reach, accuracy, log_naming)
+        log_pattern = log_patterns(design, log_factor, share, target)
         groups = design.groups
         log_cell = pt.log(rate[groups.kind, groups.period]) + pt.log(presence[groups.region])
         log_cell = _contested(design, priors, log_cell, accuracy)
@@ -164,7 +165,24 @@ def _contested(design: Design, priors: Priors, log_cell: Tensor, accuracy: Tenso
     return pt.switch((contest >= 0)[:, None], shares, log_cell)
 
 
-def _log_factors(design: Design, reach: Tensor, accuracy: Tensor, notoriety: Tensor) -> Tensor:
+def _log_naming(design: Design, priors: Priors, accuracy: Tensor, notoriety: Tensor) -> Tensor:
+    """Log probability of whom a piece of each channel names, by who did it (channel, actor, named)."""
+    h, j, n_org = len(design.channels), len(design.actors), len(design.organizations)
+    n_named = n_org + design.other_is_named
+    log_notoriety = pt.log(notoriety[:, :n_named])
+    right = np.eye(j, n_named, dtype=bool)
+    wrong = pt.log1p(-accuracy)[:, None, None] + log_notoriety[:, None] - pt.log1p(-notoriety)[:, :, None]
+    log_naming = pt.switch(right, pt.log(accuracy)[:, None, None], wrong)
+    if not design.other_is_named:
+        log_naming = pt.set_subtensor(log_naming[:, n_org], log_notoriety)
+    if not priors.confusion_scale or design.candidates.all():
+        return log_naming
+    own = priors.confusion_scale * _normal("confusion_own", h, j, n_named)
+    confusion = pm.Deterministic("confusion", pt.special.softmax(log_naming + own, axis=2))
+    return pt.log(confusion)
+
+
+def log_factors(design: Design, reach: Tensor, accuracy: Tensor, log_naming: Tensor) -> Tensor:
     """Log probability of each factor by actor (factor, actor)."""
     factors, n_org = design.factors, len(design.organizations)
     rows = []
@@ -174,10 +192,7 @@ def _log_factors(design: Design, reach: Tensor, accuracy: Tensor, notoriety: Ten
         elif kind == SPEAKS:
             rows.append(pt.log(reach[h]))
         elif kind == NAMES:
-            wrong = pt.log1p(-accuracy[h]) + pt.log(notoriety[h, a]) - pt.log1p(-notoriety[h])
-            if not design.other_is_named:
-                wrong = pt.set_subtensor(wrong[n_org], pt.log(notoriety[h, a]))
-            rows.append(pt.set_subtensor(wrong[a], pt.log(accuracy[h])))
+            rows.append(log_naming[h, :, a])
         elif kind == SET:
             members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
             rows.append(_log_set(members, accuracy[h], n_org))
@@ -199,7 +214,7 @@ def _log_choose(n: int, k: int) -> float:
     return float(sum(np.log((n - i) / (i + 1.0)) for i in range(k)))
 
 
-def _log_patterns(design: Design, log_factor: Tensor, share: Tensor, target: Tensor) -> Tensor:
+def log_patterns(design: Design, log_factor: Tensor, share: Tensor, target: Tensor) -> Tensor:
     """Log probability of each pattern by actor (pattern, actor), the false flag summed out."""
     patterns, n_actors = design.patterns, len(design.actors)
     firm = _sums(patterns.firm_start, patterns.firm, log_factor)
