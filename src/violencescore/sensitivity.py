@@ -40,6 +40,7 @@ PARTS = {
     "false_flag": (lay.STAGING, lay.STAGING_DEVIATION, lay.STAGING_SHIFT, lay.TARGET),
     "reach": (lay.REACH, lay.REACH_SCALE, lay.REACH_DEVIATION),
     "notoriety": (lay.NOTORIETY, lay.NOTORIETY_OTHER),
+    "confusion": (lay.CONFUSION,),
     "rate": (
         *(lay.LEVEL, lay.ORGANIZATION_SCALE, lay.ORGANIZATION, lay.OTHER_LEVEL),
         *(lay.SHIFT_SCALE, lay.SHIFT, lay.KIND_SCALE, lay.KIND),

@@ -147,8 +147,8 @@ def attribution(
 
     Accuracy, reach and notoriety of each channel; what settled incidents say of them; whether the model would have
     produced this evidence; how well it foresees an incident. On request, predictions of settled incidents, the
-    evidence on one incident in bits, and simpler models: `no-false-flags`, `equal-reach`, `equal-notoriety`,
-    `equal-presence`.
+    evidence on one incident in bits, and other models: `no-false-flags`, `equal-reach`, `equal-notoriety`,
+    `equal-presence`, `free-confusion`.
 
     Example: `violencescore attribution my-run --assessment my-assessment --folds 5`
     """

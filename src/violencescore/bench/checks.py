@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from violencescore.bench.likelihood import GroupWeights, group_weights, thin_draws
+from violencescore.bench.likelihood import GroupWeights, group_weights, naming_probabilities, thin_draws
 from violencescore.design import UNKNOWN, Design
 from violencescore.names import CHAIN, DRAW, OTHER, WINDOW
 
@@ -121,6 +121,7 @@ def _speak(
 ) -> tuple[IntArray, IntArray]:
     """Draw what each channel says of each incident: the first name, and all pieces in long form."""
     first = np.full((len(who), len(single)), SILENT, dtype=np.int64)
+    alone = {name: values[None] for name, values in one.items()}
     long = []
     for i, h in enumerate(single):
         seen = shown if design.forgeable[h] else who
@@ -129,21 +130,10 @@ def _speak(
         sizes = np.unique(own, return_counts=True)[1]
         n = rng.choice(sizes, len(spoken)) if len(sizes) else np.ones(len(spoken), dtype=np.int64)
         at = np.repeat(spoken, n)
-        named = _names(one["accuracy"][h], one["notoriety"][h], seen[at], rng)
+        named = _draw(naming_probabilities(alone, h)[0][seen[at]], rng)
         first[at[::-1], i] = named[::-1]
         long.append(np.column_stack([at, np.full(len(at), i), named]))
     return first, np.concatenate(long) if long else np.empty((0, 3), dtype=np.int64)
-
-
-def _names(accuracy: float, notoriety: FloatArray, seen: IntArray, rng: np.random.Generator) -> IntArray:
-    """Draw whom a channel names: the one it saw, or another in proportion to notoriety."""
-    others = np.tile(notoriety, (len(seen), 1))
-    others[np.arange(len(seen)), seen] = 0.0
-    wrong = _draw(others, rng)
-    # A channel that never names `other` names organizations by notoriety for it, right or wrong having no meaning.
-    never = notoriety[seen] == 0.0
-    right = (rng.random(len(seen)) < accuracy) & ~never
-    return np.where(right, seen, wrong)
 
 
 def _draw(weights: FloatArray, rng: np.random.Generator) -> IntArray:

@@ -25,15 +25,16 @@ VARIANTS: Mapping[str, str] = MappingProxyType(
         "equal-reach": "every channel speaks as often, whoever did it",
         "equal-notoriety": "wrong names fall on all alike",
         "equal-presence": "everybody is spread over the regions alike",
+        "free-confusion": "a channel may take one organization for another more often than fame says, pair by pair",
     }
 )
-"""Simpler models, each without one thing that the model has."""
+"""Simpler models, each without one thing that the model has; and one with more freedom than the shipped ones."""
 
-_NEGLIGIBLE = 0.01
+_NEGLIGIBLE, _FREE = 0.01, 1.0
 
 
 def variant_methodology(methodology: Methodology, variant: str) -> Methodology:
-    """Return the methodology with one thing taken out of the model.
+    """Return the methodology with one thing taken out of the model, or set free.
 
     Raises
     ------
@@ -47,11 +48,12 @@ def variant_methodology(methodology: Methodology, variant: str) -> Methodology:
         channels = {name: c.model_copy(update={"forgeable": False}) for name, c in methodology.channels.items()}
         return methodology.model_copy(update={"channels": channels})
     scale = {
-        "equal-reach": "reach_scale",
-        "equal-notoriety": "notoriety_scale",
-        "equal-presence": "presence_scale",
+        "equal-reach": {"reach_scale": _NEGLIGIBLE},
+        "equal-notoriety": {"notoriety_scale": _NEGLIGIBLE},
+        "equal-presence": {"presence_scale": _NEGLIGIBLE},
+        "free-confusion": {"confusion_scale": _FREE},
     }[variant]
-    return methodology.model_copy(update={"priors": methodology.priors.model_copy(update={scale: _NEGLIGIBLE})})
+    return methodology.model_copy(update={"priors": methodology.priors.model_copy(update=scale)})
 
 
 def incident_loo(design: Design, posterior: xr.Dataset, n_draws: int = N_DRAWS) -> Any:

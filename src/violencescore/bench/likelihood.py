@@ -165,9 +165,10 @@ def factor_probabilities(factors: Factors, n_actors: int, draws: Mapping[str, Fl
     """Return the probability of each factor by actor (draw, factor, actor); see ``model.evidence.factor_table``."""
     from scipy.special import gammaln
 
-    reach, accuracy, notoriety = draws["reach"], draws["accuracy"], draws["notoriety"]
+    reach, accuracy = draws["reach"], draws["accuracy"]
     table = np.empty((len(reach), len(factors.kind), n_actors))
     n_org = n_actors - 1
+    named_by = {h: naming_probabilities(draws, h) for h in np.unique(factors.channel[factors.kind == NAMES])}
     for f, (kind, h, a) in enumerate(zip(factors.kind, factors.channel, factors.argument, strict=True)):
         right, wrong = accuracy[:, h], 1 - accuracy[:, h]
         if kind == SILENT:
@@ -175,11 +176,7 @@ def factor_probabilities(factors: Factors, n_actors: int, draws: Mapping[str, Fl
         elif kind == SPEAKS:
             table[:, f] = reach[:, h]
         elif kind == NAMES:
-            rest = np.maximum(1 - notoriety[:, h], _TINY)
-            table[:, f] = wrong[:, None] * notoriety[:, h, a, None] / rest
-            silent_on_other = notoriety[:, h, n_org] == 0.0
-            table[:, f, n_org] = np.where(silent_on_other, notoriety[:, h, a], table[:, f, n_org])
-            table[:, f, a] = right
+            table[:, f] = named_by[h][:, :, a]
         else:
             members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
             m = len(members)
@@ -190,6 +187,20 @@ def factor_probabilities(factors: Factors, n_actors: int, draws: Mapping[str, Fl
             table[:, f] = (wrong / ways(n_org - 1, m))[:, None]
             table[:, f, n_org] = 1 / ways(n_org, m)
             table[:, f, members] = (right / ways(n_org - 1, m - 1))[:, None]
+    return table
+
+
+def naming_probabilities(draws: Mapping[str, FloatArray], channel: int) -> FloatArray:
+    """Return whom a piece of a channel names, by who did it (draw, actor, named); as ``model.evidence.channels``."""
+    if "confusion" in draws:
+        return draws["confusion"][:, channel]
+    accuracy, notoriety = draws["accuracy"][:, channel, None], draws["notoriety"][:, channel]
+    n_org = notoriety.shape[1] - 1
+    table = (1 - accuracy)[:, :, None] * notoriety[:, None] / np.maximum(1 - notoriety, _TINY)[:, :, None]
+    named = np.arange(n_org + 1)
+    table[:, named, named] = accuracy
+    never = notoriety[:, n_org] == 0.0
+    table[never, n_org] = notoriety[never]
     return table
 
 

@@ -17,6 +17,7 @@ _FAMILIES: Mapping[str, str] = {
     "false_flag": "Share of incidents staged as another's work",
     "reach": "How often a channel hears of an incident",
     "notoriety": "On whom wrong names fall",
+    "confusion": "Whom a channel names, by who did it",
 }
 """What the names before the brackets mean; a name that is not here is shown as it is."""
 

@@ -18,6 +18,7 @@ _MEANINGS: Mapping[str, str] = {
     "false_flag": "prior: false flags",
     "reach": "prior: how often channels speak of whom",
     "notoriety": "prior: on whom wrong names fall",
+    "confusion": "prior: who is taken for whom",
     "rate": "prior: how much each did, of what",
     "presence": "prior: where each was active",
     "candidates": "prior: how candidates share",
