@@ -37,7 +37,8 @@ calibration.folder calibration.workers calibration.frames calibration.tables cal
 report.calibration
 bench bench.likelihood bench.waterfall bench.channels bench.scoring bench.folds bench.comparison bench.checks
 bench.figures bench.examination report.bench
-commands calibrating workbench_commands cli __main__
+publication publication.canonical publication.keys publication.commitment publication.panelists publication.notice
+commands calibrating workbench_commands publishing cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 

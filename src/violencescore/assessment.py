@@ -36,6 +36,7 @@ from violencescore.tables import Table, empty_table, is_present, read_content, r
 
 _METHODOLOGY = "methodology.toml"
 _PACKAGE = "datapackage.json"
+NO_WINDOW = "is missing; state the first and the last day that count as start and end"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +116,7 @@ def read_assessment(
         methodology, found = _read_methodology(folder, inputs)
         faults += found
     if methodology is not None and methodology.window is None:
-        rule = "is missing; state the first and the last day that count as start and end"
-        faults.append(Fault(_METHODOLOGY, rule, column="window"))
+        faults.append(Fault(_METHODOLOGY, NO_WINDOW, column="window"))
     faults += _check_package(folder, inputs)
     tables, found = _read_tables(folder, inputs)
     faults += found
@@ -130,12 +130,53 @@ def read_assessment(
     return assessment
 
 
-def _read_tables(folder: Path, inputs: dict[str, str]) -> tuple[dict[str, Table], list[Fault]]:
+@dataclass(frozen=True, eq=False)
+class Choices:
+    """What is chosen before there is any incident; the parts are those of an `Assessment`."""
+
+    methodology: Methodology
+    organizations: pd.DataFrame
+    panel_weights: pd.DataFrame
+    inputs: Mapping[str, str]
+
+
+def read_choices(folder: str | Path) -> Choices:
+    """Read the methodology, the organizations and the panel's weights; other tables need not be there yet.
+
+    Raises
+    ------
+    InputError
+        With every fault, as by `read_assessment`.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError([Fault(str(folder), "is not a folder; name the folder that holds the methodology")])
+    inputs: dict[str, str] = {}
+    methodology, faults = _read_methodology(folder, inputs)
+    if methodology is not None and methodology.window is None:
+        faults.append(Fault(_METHODOLOGY, NO_WINDOW, column="window"))
+    names = ("organizations", "panel_weights")
+    tables, found = _read_tables(folder, inputs, names)
+    checked, more = _check_tables(tables, methodology)
+    if (faults := [*faults, *found, *more]) or methodology is None:
+        raise InputError(_in_order(faults))
+    organizations, panel = (
+        checked[name] if name in checked else check_columns(empty_table(name, COLUMNS[name]), methodology)[0]
+        for name in names
+    )
+    weights = _clean_panel(panel.decoded(), methodology, [])
+    return Choices(methodology, organizations.frame.reset_index(drop=True), weights, inputs)
+
+
+def _read_tables(
+    folder: Path, inputs: dict[str, str], names: Collection[str] = tuple(COLUMNS)
+) -> tuple[dict[str, Table], list[Fault]]:
     """Read every table that is there; their incident ids have the same codes."""
     tables: dict[str, Table] = {}
     faults: list[Fault] = []
     known: dict[str, pd.Series] = {}
-    for name, columns in COLUMNS.items():
+    for name in names:
+        columns = COLUMNS[name]
         table, found, digests = read_table(folder, name, columns, known, required=name in REQUIRED_TABLES)
         faults += found
         inputs |= digests

@@ -57,8 +57,10 @@ def _put_in_place(staging: Path, folder: Path) -> None:
         raise InputError([Fault("--out", rule, value=str(folder))]) from error
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file in place of whatever stands there, atomically.
+def write_file(path: Path, content: bytes, *, new: bool = False) -> None:
+    """Write a file in place of whatever stands there, atomically; if it must be ``new``, only where nothing stands.
+
+    Of two writers of one new file, one succeeds.
 
     Raises
     ------
@@ -73,10 +75,16 @@ def write_file(path: Path, content: bytes) -> None:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(content)
             os.chmod(name, 0o644)
-            os.replace(name, path)
+            if new:
+                os.link(name, path)
+                os.unlink(name)
+            else:
+                os.replace(name, path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
         rule = f"the file cannot be written ({error.strerror})"
+        if new and isinstance(error, FileExistsError):
+            rule = "exists already, and is not overwritten; choose another name, or remove it first"
         raise InputError([Fault("--out", rule, value=str(path))]) from error

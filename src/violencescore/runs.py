@@ -119,6 +119,11 @@ class Run:
         return decide_posterior(self.posterior, self.methodology, self.diagnostics, confidence)
 
 
+def package_versions() -> dict[str, str]:
+    """Return the versions of this package and of those that its numbers depend on."""
+    return {"violencescore": __version__} | {name: version(name) for name in _PACKAGES}
+
+
 def write_run(fit: Fit, folder: str | Path, seconds: Mapping[str, float]) -> None:
     """Write all files of a run folder; it appears under its name only when complete.
 
@@ -146,7 +151,7 @@ def write_run(fit: Fit, folder: str | Path, seconds: Mapping[str, float]) -> Non
         _write_posterior(fit.posterior, staging / POSTERIOR)
         outputs = {path.name: file_sha256(path) for path in sorted(staging.iterdir())}
         content = {
-            "packages": {"violencescore": __version__} | {name: version(name) for name in _PACKAGES},
+            "packages": package_versions(),
             "python": platform.python_version(),
             "seed": fit.seed,
             "inputs": dict(fit.assessment.inputs),
