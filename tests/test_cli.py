@@ -21,7 +21,7 @@ from violencescore.simulation import WORLDS
 
 COMMANDS = (
     "demo", "validate", "fit", "rank", "decide", "report", "simulate", "calibrate", "scenarios", "attribution",
-    "sensitivity", "keygen", "commit"
+    "sensitivity", "keygen", "commit", "publish", "verify"
 )  # fmt: skip
 RUN_FILES = {
     "ranking.csv", "pairwise.csv", "decision.json", "attribution.csv", "diagnostics.json", "posterior.nc", "run.json",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from violencescore.commands import AsJson, Folder, app
+from violencescore.commands import REFUSED, AsJson, Folder, RunFolder, app
 from violencescore.errors import Fault, InputError
 from violencescore.report import terminal
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from violencescore.publication.commitment import Commitment
+    from violencescore.publication.verify import Check
 
 _PUBLIC = "To the public, and back"
 
@@ -103,6 +106,118 @@ def commit(
     terminal.print_line(f"Commitment: {out}. To publish now: {out.with_suffix('.txt')}")
 
 
+@app.command(rich_help_panel=_PUBLIC)
+def publish(
+    run: RunFolder,
+    commitment: Annotated[
+        Path, typer.Option(metavar="FILE", help="The commitment that the run followed, as `commit` wrote it.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Bundle to make, a folder; must not exist, or be empty.")],
+    key: Key = None,
+    level: Annotated[
+        str, typer.Option(metavar="LEVEL", help="What is told of the inputs: full, coarsened or aggregate.")
+    ] = "aggregate",
+    assessment: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The assessment of the run, from which inputs are disclosed.")
+    ] = None,
+    secrets: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What opens sealed panel weights; their pool is published.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="results.json of `calibrate`, to be enclosed.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a signed bundle: announcement (English, Spanish), tables, decision, draws, methodology, commitment.
+
+    It refuses a run that did not use what was committed: rules, organizations, weights, seed, draws, versions. At the
+    level `full` the tables are published as they are; `coarsened` gives incidents by region and week, under new ids;
+    `aggregate` gives totals only.
+
+    Example: `violencescore publish my-run --commitment commitment.json --out my-bundle`
+    """
+    from violencescore.output import require_free
+    from violencescore.publication.canonical import read_object
+    from violencescore.publication.disclosure import LEVELS
+    from violencescore.publication.keys import read_secret
+    from violencescore.publication.publish import Disclosed
+    from violencescore.publication.publish import publish as write_bundle
+    from violencescore.runs import load_run
+
+    chosen = next((known for known in LEVELS if known == level), None)
+    if chosen is None:
+        raise InputError([Fault("--level", f"is none of {', '.join(LEVELS)}", value=level)])
+    require_free(out)
+    chain = read_commitment(commitment)
+    opened = None if secrets is None else read_object(read_secret(secrets), str(secrets))
+    enclosed = None if calibration is None else read_object(_content(calibration), str(calibration))
+    loaded = load_run(run)
+    files = write_bundle(
+        loaded, chain, signing_key(key), out, Disclosed(chosen, assessment), calibration=enclosed, opened=opened
+    )
+    if as_json:
+        terminal.print_json({"bundle": str(out), "commitment": chain[-1].sha256, "files": sorted(files)})
+        return
+    terminal.screen().print(files["announcement.en.txt"].decode(), markup=False, highlight=False, soft_wrap=True)
+    terminal.print_line(f"Bundle: {out}. Next: violencescore verify {out}")
+
+
+@app.command(rich_help_panel=_PUBLIC)
+def verify(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle to check: a folder, or a zip of it.")],
+    commitment: Annotated[
+        str | None,
+        typer.Option(metavar="DIGEST", help="Digest of the commitment as published before the window, or its file."),
+    ] = None,
+    key: Annotated[str | None, typer.Option(metavar="HEX", help="The panel's public key, as it was published.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a bundle: signatures, digests, commitment and dates; every table and claim recomputed from the draws.
+
+    No sampler is needed. Each check says in words what passed, failed, or can only be checked from outside; a failure
+    ends with exit status 3.
+
+    Example: `violencescore verify my-bundle --commitment 631371587aeb...`
+    """
+    from violencescore.publication.bundle import read_bundle
+    from violencescore.publication.verify import has_passed
+    from violencescore.publication.verify import verify as check_bundle
+
+    checks = check_bundle(read_bundle(bundle), published=_published(commitment), key=key)
+    passed = has_passed(checks)
+    if as_json:
+        terminal.print_json({"bundle": str(bundle), "passed": passed, "checks": [vars(check) for check in checks]})
+    else:
+        _print_checks(checks)
+    if not passed:
+        raise typer.Exit(REFUSED)
+
+
+_SIGNS = {"pass": "passed   ", "fail": "FAILED   ", "unchecked": "unchecked"}
+
+
+def _print_checks(checks: Sequence[Check]) -> None:
+    for check in checks:
+        terminal.print_line(f"{_SIGNS[check.status]}  {check.name}", style="bold" if check.status == "fail" else "")
+        for detail in check.details:
+            terminal.print_line(f"           - {detail}", style="dim")
+    found = [check.status for check in checks]
+    terminal.print_line(
+        f"{found.count('pass')} passed, {found.count('fail')} failed, {found.count('unchecked')} cannot be checked "
+        "from the bundle alone."
+    )
+
+
+def _published(given: str | None) -> str | None:
+    """Return the digest that is given, or that of the file that is named."""
+    if given is None or re.fullmatch("[0-9a-fA-F]{64}", given):
+        return given
+    if not Path(given).exists():
+        rule = "is neither a digest (64 hexadecimal digits) nor a commitment file"
+        raise InputError([Fault("--commitment", rule, value=given)])
+    return read_commitment(Path(given))[-1].sha256
+
+
 def read_commitment(path: Path) -> tuple[Commitment, ...]:
     """Read a commitment file whose chain holds.
 
@@ -113,14 +228,17 @@ def read_commitment(path: Path) -> tuple[Commitment, ...]:
     """
     from violencescore.publication.commitment import chain_faults, read_chain
 
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError([Fault(str(path), f"cannot be read ({error.strerror})")]) from error
-    chain = read_chain(content, str(path))
+    chain = read_chain(_content(path), str(path))
     if faults := chain_faults(chain):
         raise InputError([Fault(str(path), fault.rstrip(".")) for fault in faults])
     return chain
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError([Fault(str(path), f"cannot be read ({error.strerror})")]) from error
 
 
 def signing_key(path: Path | None) -> Ed25519PrivateKey:

@@ -1,0 +1,172 @@
+"""What a bundle holds: some files are stated, all others follow from them, when it is made and when it is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from typing import Any
+
+import xarray as xr
+
+from violencescore.errors import Fault, InputError
+from violencescore.jsontext import json_text
+from violencescore.methodology import Methodology, methodology_from_dict
+from violencescore.panel import panel_table
+from violencescore.publication.announcement import announcement_files
+from violencescore.publication.canonical import read_object
+from violencescore.publication.claims import Claim, Facts, build_claims
+from violencescore.publication.commitment import Commitment, read_chain
+from violencescore.publication.draws import SCORES, organization_table, panel_array, read_draws
+from violencescore.publication.tabular import csv_bytes
+from violencescore.report.text import shown_text
+from violencescore.scenarios import draw_scenarios, result_from_json
+from violencescore.scores import published_weights, score_draws
+from violencescore.verdict import decide_posterior
+
+COMMITMENT, PUBLICATION, DIAGNOSTICS = "commitment.json", "publication.json", "diagnostics.json"
+METHODOLOGY, ENVIRONMENT, POOLED = "methodology.json", "environment.json", "pooled_weights.json"
+CALIBRATION, REFITS, VERIFIER = "calibration.json", "scenario_refits.json", "verify/small_verifier.py"
+RANKING, PAIRWISE, PANEL, WEIGHTS = "ranking.csv", "pairwise.csv", "panel.csv", "weights.csv"
+DECISION, SCENARIOS, CLAIMS = "decision.json", "scenarios.json", "claims.json"
+
+type Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True, eq=False)
+class Stated:
+    """What a bundle states, read and checked: the rest follows from it.
+
+    Attributes
+    ----------
+    chain
+        The commitment and its amendments.
+    methodology, names
+        As committed; id -> name of the organizations that are ranked.
+    posterior
+        The draws, as far as a verdict needs them, with the weights that count.
+    sealed
+        Whether the panel's weights are sealed, and only their pool is known.
+    """
+
+    chain: tuple[Commitment, ...]
+    methodology: Methodology
+    names: Mapping[str, str]
+    posterior: xr.DataTree
+    sealed: bool
+    publication: Mapping[str, Any]
+    diagnostics: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    calibration: Mapping[str, Any] | None
+    refits: Sequence[Mapping[str, Any]]
+
+
+def read_stated(files: Files) -> Stated:
+    """Read what a bundle states.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, or is not what it should be.
+    """
+    needed = (COMMITMENT, PUBLICATION, DIAGNOSTICS, ENVIRONMENT)
+    if missing := [name for name in needed if name not in files]:
+        raise InputError([Fault(name, "is missing from the bundle") for name in missing])
+    chain = read_chain(files[COMMITMENT], COMMITMENT)
+    statement = chain[-1].statement
+    methodology = methodology_from_dict(statement["methodology"], COMMITMENT)
+    publication, diagnostics, environment = (read_object(files[name], name) for name in needed[1:])
+    if not {"published_at", "level", "coarsening", "seed"} <= publication.keys():
+        raise InputError([Fault(PUBLICATION, "must state published_at, level, coarsening and seed")])
+    if not isinstance(diagnostics.get("converged"), bool):
+        raise InputError([Fault(DIAGNOSTICS, "must say under `converged` whether the sampler converged")])
+    names = ranked_names(statement)
+    weights = _panel_weights(files, statement, methodology)
+    calibration = read_object(files[CALIBRATION], CALIBRATION) if CALIBRATION in files else None
+    refits = read_object(files[REFITS], REFITS).get("scenarios") if REFITS in files else []
+    if not isinstance(refits, list):
+        raise InputError([Fault(REFITS, "must hold a list under `scenarios`")])
+    sealed = "sealed" in (statement["panel"] or {})
+    posterior = read_draws(files, methodology, names, weights)
+    return Stated(
+        chain, methodology, names, posterior, sealed, publication, diagnostics, environment, calibration, refits
+    )
+
+
+def ranked_names(statement: Mapping[str, Any]) -> dict[str, str]:
+    """Return id -> name of the organizations that a statement ranks."""
+    return {row["organization_id"]: row["name"] for row in statement["organizations"] if row["rankable"]}
+
+
+def _panel_weights(files: Files, statement: Mapping[str, Any], methodology: Methodology) -> xr.DataArray | None:
+    panel, labels = statement["panel"], methodology.category_labels
+    if panel is None:
+        return None
+    if "panelists" in panel:
+        return panel_array([(row["panelist_id"], row["weights"]) for row in panel["panelists"]], labels)
+    if POOLED not in files:
+        return None
+    return panel_array([("pooled", read_object(files[POOLED], POOLED)["weights"])], labels)
+
+
+def derived_files(stated: Stated) -> dict[str, bytes]:
+    """Return every table, sentence and figure that follows from what is stated, by path.
+
+    Raises
+    ------
+    RefusedError
+        If the scores are to be divided by what the draws do not hold, or weighted by a panel that is not there.
+    """
+    posterior, methodology = stated.posterior, stated.methodology
+    decision = decide_posterior(posterior, methodology, stated.diagnostics)
+    scores = score_draws(posterior, methodology)
+    weights = published_weights(posterior, methodology)
+    table = weights.rename("weight").to_series().rename_axis("category").reset_index()
+    panel = None if stated.sealed else panel_table(posterior, methodology)
+    kept = [result_from_json(value) for value in stated.refits]
+    scenarios = draw_scenarios(posterior, methodology, stated.diagnostics, kept)
+    facts = Facts(
+        decision=decision,
+        methodology=methodology,
+        chain=stated.chain,
+        diagnostics=stated.diagnostics,
+        n_chains=scores.sizes["chain"],
+        n_draws=scores.sizes["chain"] * scores.sizes["draw"],
+        panel=panel,
+        scenarios=scenarios,
+        calibration=stated.calibration,
+        publication=stated.publication,
+    )
+    claims = build_claims(facts)
+    named = {name: [shown_text(text) for text in decision.ranking[name]] for name in ("name",)}
+    found = {
+        RANKING: csv_bytes(decision.ranking.assign(**named)),
+        PAIRWISE: csv_bytes(decision.pairwise),
+        WEIGHTS: csv_bytes(table),
+        SCORES: csv_bytes(organization_table(scores)),
+        DECISION: as_json(decision.to_json_dict()),
+        SCENARIOS: as_json({"scenarios": [result.to_json_dict() for result in scenarios]}),
+        METHODOLOGY: as_json(methodology.model_dump(mode="json")),
+        **claim_files(methodology, claims),
+        VERIFIER: small_verifier(),
+    }
+    if panel is not None:
+        found[PANEL] = csv_bytes(panel)
+    return found
+
+
+def claim_files(methodology: Methodology, claims: Sequence[Claim]) -> dict[str, bytes]:
+    """Return the claims as JSON, and the announcement that they make."""
+    title = methodology.title or methodology.id
+    stated = {CLAIMS: as_json({"claims": [claim.to_json_dict() for claim in claims]})}
+    return stated | announcement_files(title, claims)
+
+
+def small_verifier() -> bytes:
+    """Return the program that checks a bundle with NumPy alone."""
+    return package_files(__package__).joinpath("small_verifier.py").read_bytes()
+
+
+def as_json(value: Any) -> bytes:
+    """Return a value as the content of a JSON file."""
+    return (json_text(value) + "\n").encode("utf-8")

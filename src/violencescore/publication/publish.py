@@ -1,0 +1,249 @@
+"""From a run and a commitment to a signed bundle; refused where the run did not use what was committed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from violencescore import __version__
+from violencescore.assessment import Assessment, read_assessment
+from violencescore.errors import InputError, RefusedError
+from violencescore.methodology import Sampling
+from violencescore.names import CHAIN, DRAW
+from violencescore.output import write_folder
+from violencescore.publication import contents
+from violencescore.publication.bundle import sign_files
+from violencescore.publication.canonical import canonical
+from violencescore.publication.commitment import Commitment, chain_bytes, date_faults, differences
+from violencescore.publication.disclosure import (
+    ATTRIBUTION,
+    Level,
+    disclosed_tables,
+    input_files,
+    leaked_ids,
+    level_fault,
+    level_faults,
+)
+from violencescore.publication.draws import draw_files
+from violencescore.publication.keys import public_hex
+from violencescore.publication.panelists import panel_differences
+from violencescore.publication.tabular import csv_bytes
+from violencescore.report.text import shown_text
+from violencescore.runs import Run, require_same_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+type Coarsening = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Disclosed:
+    """What is disclosed of the inputs.
+
+    Attributes
+    ----------
+    level
+        ``full``, ``coarsened`` or ``aggregate``.
+    folder
+        The assessment folder; None where only draws are published.
+    coarsening
+        What coarsening does to P(first), as by `violencescore.publication.coarsening`; None at other levels.
+    """
+
+    level: Level = "aggregate"
+    folder: Path | None = None
+    coarsening: Coarsening | None = None
+
+
+def publish(
+    run: Run,
+    chain: Sequence[Commitment],
+    key: Ed25519PrivateKey,
+    out: Path,
+    disclosed: Disclosed = Disclosed(),
+    *,
+    calibration: Mapping[str, Any] | None = None,
+    opened: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+) -> dict[str, bytes]:
+    """Write a bundle, whole or not at all, and return its files.
+
+    Parameters
+    ----------
+    run
+        The run to publish.
+    chain
+        The commitment that it was to follow.
+    key
+        The key that signed the commitment.
+    disclosed
+        How much of the inputs is published.
+    calibration
+        Content of the ``results.json`` of a calibration of the method.
+    opened
+        Secrets of a sealed panel; only the pooled weights are published.
+    now
+        The present time; the clock's unless given.
+
+    Raises
+    ------
+    RefusedError
+        If the run did not use what was committed, or the commitment was made too late: every difference is listed.
+    InputError
+        If inputs are to be disclosed and the assessment is not given, or is not that of the run.
+    """
+    now = (datetime.now(UTC) if now is None else now).astimezone(UTC)
+    assessment = _read_inputs(run, disclosed)
+    statement = chain[-1].statement
+    found = [*date_faults(chain), *run_differences(run, statement, opened)]
+    if public_hex(key) != statement["public_key"]:
+        found.append("The key is not the one that signed the commitment.")
+    if found:
+        raise RefusedError("The run cannot be published under this commitment:\n" + "\n".join(f"- {f}" for f in found))
+    files = _stated_files(run, chain, disclosed, calibration, opened, now)
+    if assessment is not None and disclosed.folder is not None:
+        tables = disclosed_tables(
+            disclosed.folder, assessment, disclosed.level, with_panel="sealed" not in (statement["panel"] or {})
+        )
+        files |= input_files(tables)
+    if disclosed.level == "full":
+        files[ATTRIBUTION] = _attribution(run)
+    files |= contents.derived_files(contents.read_stated(files))
+    _require_published_verdict(files, run)
+    faults = list(level_faults(files, disclosed.level))
+    if assessment is not None and disclosed.level != "full":
+        faults += leaked_ids(files, assessment.incidents["incident_id"])
+    if faults:
+        raise RefusedError("Nothing was published, since it would tell too much:\n" + "\n".join(faults))
+    title = shown_text(run.methodology.title or run.methodology.id)
+    created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    about = {"name": run.methodology.id.lower(), "title": title, "created": created, "version": __version__}
+    signed = sign_files(files, key, about)
+    with write_folder(out) as staging:
+        for path, content in signed.items():
+            (staging / path).parent.mkdir(exist_ok=True)
+            (staging / path).write_bytes(content)
+    return signed
+
+
+def _read_inputs(run: Run, disclosed: Disclosed) -> Assessment | None:
+    if disclosed.folder is None:
+        if disclosed.level != "aggregate":
+            raise InputError([level_fault(disclosed.level)])
+        return None
+    assessment = read_assessment(disclosed.folder)
+    require_same_inputs(run, assessment)
+    return assessment
+
+
+def run_differences(run: Run, statement: Mapping[str, Any], opened: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Return in words where a run did not use what was committed; nothing where it did."""
+    return (
+        *_methodology_differences(run, statement),
+        *_organization_differences(run, statement),
+        *sampling_differences(run.run.get("seed"), run.posterior, run.methodology.sampling),
+        *panel_differences(statement["panel"], _panel(run), run.methodology, opened),
+    )
+
+
+def _methodology_differences(run: Run, statement: Mapping[str, Any]) -> Iterator[str]:
+    used = run.methodology.model_dump(mode="json")
+    for key in differences(statement["methodology"], used, "methodology"):
+        yield f"{key} is not what was committed."
+    for key in differences(statement["software"], dict(run.run.get("packages", {})), "version of"):
+        yield f"The {key.replace('of.', 'of ')} is not the one that was committed."
+
+
+def _organization_differences(run: Run, statement: Mapping[str, Any]) -> Iterator[str]:
+    harms = run.posterior["harms"].to_dataset()
+    used = dict(zip(harms["organization"].values.tolist(), harms["name"].values.tolist(), strict=True))
+    if used != contents.ranked_names(statement):
+        yield "The organizations that are ranked, or their names, are not those that were committed."
+    inputs = run.run.get("inputs", {})
+    for name, sha256 in statement["files"].items():
+        if inputs.get(name) != sha256:
+            yield f"The table {name} is not the one that was committed."
+
+
+def sampling_differences(seed: object, posterior: xr.DataTree, sampling: Sampling) -> Iterator[str]:
+    """Say where seed or draws are not those of the methodology: who may choose them may choose among verdicts."""
+    if seed != sampling.seed:
+        yield f"The seed is {seed}, and {sampling.seed} was committed: fit again without --seed."
+    n_chains, n_draws = (posterior["harms"].sizes[dim] for dim in (CHAIN, DRAW))
+    if n_chains != sampling.chains:
+        yield f"There are {n_chains} chains, and {sampling.chains} were committed: fit again without --chains."
+    if n_draws % sampling.draws or n_draws > sampling.draws * (sampling.max_extensions + 1):
+        yield (
+            f"There are {n_draws} draws per chain, and {sampling.draws} at a time were committed: fit again without "
+            "--draws."
+        )
+
+
+def _panel(run: Run) -> xr.DataArray | None:
+    if "weights" not in run.posterior.children:
+        return None
+    weights: xr.DataArray = run.posterior["weights"].to_dataset()["panel_weight"]
+    return weights
+
+
+def _stated_files(
+    run: Run,
+    chain: Sequence[Commitment],
+    disclosed: Disclosed,
+    calibration: Mapping[str, Any] | None,
+    opened: Mapping[str, Any] | None,
+    now: datetime,
+) -> dict[str, bytes]:
+    """Return what the rest of the bundle follows from."""
+    publication = {
+        "published_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "level": disclosed.level,
+        "coarsening": disclosed.coarsening,
+        "seed": run.run["seed"],
+    }
+    environment = {key: run.run[key] for key in ("packages", "python", "inputs")}
+    diagnostics = {key: value for key, value in run.diagnostics.items() if key != "seconds"}
+    files = {
+        contents.COMMITMENT: chain_bytes(chain),
+        contents.PUBLICATION: contents.as_json(publication),
+        contents.ENVIRONMENT: contents.as_json(environment),
+        contents.DIAGNOSTICS: contents.as_json(diagnostics),
+        **draw_files(run.posterior, run.methodology),
+    }
+    refits = [result.to_json_dict() for result in run.scenarios if result.refit and result.status != "not_run"]
+    if refits:
+        files[contents.REFITS] = contents.as_json({"scenarios": refits})
+    if calibration is not None:
+        files[contents.CALIBRATION] = contents.as_json(calibration)
+    if opened is not None and opened.get("pooled") is not None:
+        files[contents.POOLED] = canonical(opened["pooled"]) + b"\n"
+    return files
+
+
+def _attribution(run: Run) -> bytes:
+    import pandas as pd
+
+    from violencescore.runs import ATTRIBUTION as TABLE
+
+    table = pd.read_csv(run.folder / TABLE, dtype={"incident_id": str}, keep_default_na=False)
+    return csv_bytes(table)
+
+
+def _require_published_verdict(files: Mapping[str, bytes], run: Run) -> None:
+    """Refuse a run whose own decision does not follow from its draws."""
+    from violencescore.runs import DECISION
+
+    own = json.loads((run.folder / DECISION).read_text(encoding="utf-8"))
+    found = json.loads(files[contents.DECISION])
+    for key in ("outcome", "selected", "leader", "names", "confidence_required"):
+        if own.get(key) != found[key]:
+            raise RefusedError(f"{DECISION} of the run does not follow from its draws: {key} is another.")

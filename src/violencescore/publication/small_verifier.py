@@ -1,0 +1,299 @@
+"""Check a published bundle with Python's standard library and NumPy: python small_verifier.py FOLDER [DIGEST].
+
+It checks that no file was changed since it was signed; that the rules were bound before the window; that scores,
+probabilities, ranks, intervals and the verdict follow from the draws; and that the sentences say those numbers. DIGEST
+is the commitment's, as published before the window: dates alone prove nothing. Exit status: 0 all passed, 3 not.
+"""
+
+import csv
+import hashlib
+import html
+import io
+import json
+import math
+import re
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+
+P = 2**255 - 19
+Q = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+NUMBER = re.compile(r"[<>]?\d+(?:\.\d+)?")
+COLUMNS = {"first": "p_first p_first_mcse", "score": "score_median score_low score_high"}
+COLUMNS |= {"rank": "rank_low rank_high", "one_rank": "rank_low rank_high"}
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def point(data):
+    """The point of the curve that 32 bytes stand for, in extended coordinates."""
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & ((1 << 255) - 1)
+    x2 = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(x2, (P + 3) // 8, P)
+    x = x if (x * x - x2) % P == 0 else x * pow(2, (P - 1) // 4, P) % P
+    if y >= P or (x * x - x2) % P or (x == 0 and sign):
+        raise ValueError("no point of the curve")
+    x = P - x if x % 2 != sign else x
+    return x, y, 1, x * y % P
+
+
+def add(a, b):
+    e, f = (a[1] - a[0]) * (b[1] - b[0]), (a[1] + a[0]) * (b[1] + b[0])
+    g, h = 2 * a[3] * b[3] * D, 2 * a[2] * b[2]
+    return (f - e) * (h - g) % P, (h + g) * (f + e) % P, (h - g) * (h + g) % P, (f - e) * (f + e) % P
+
+
+def multiply(n, point):
+    found = (0, 1, 1, 0)
+    while n:
+        found, point, n = add(found, point) if n & 1 else found, add(point, point), n >> 1
+    return found
+
+
+def is_signed(public, signature, purpose, content):
+    try:
+        key, sig = bytes.fromhex(public), bytes.fromhex(signature)
+        a, r, s = point(key), point(sig[:32]), int.from_bytes(sig[32:], "little")
+    except (ValueError, TypeError):
+        return False
+    message = b"violencescore " + purpose + b"\0" + content
+    h = int.from_bytes(hashlib.sha512(sig[:32] + key + message).digest(), "little") % Q
+    left, right = multiply(s, point(b"\x58" + b"\x66" * 31)), add(r, multiply(h, a))
+    exact = (len(key), len(sig), key.hex(), sig.hex()) == (32, 64, public, signature)
+    return exact and s < Q and all((left[i] * right[2] - right[i] * left[2]) % P == 0 for i in (0, 1))
+
+
+def canonical(value):
+    """JSON in the canonical form of RFC 8785."""
+    if isinstance(value, dict):
+        pairs = sorted(value.items(), key=lambda pair: pair[0].encode("utf-16-be"))
+        return "{" + ",".join(canonical(key) + ":" + canonical(inner) for key, inner in pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(canonical, value)) + "]"
+    if not isinstance(value, float) or value == 0:
+        return "0" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    text, place = "".join(map(str, digits)), len(digits) + exponent
+    if not -6 < place <= 21:
+        return "-" * sign + text[0] + ("." + text[1:] if text[1:] else "") + f"e{place - 1:+d}"
+    text = text.ljust(place, "0") if place > 0 else "0" * (1 - place) + text
+    whole, rest = text[: max(place, 1)], text[max(place, 1) :]
+    return "-" * sign + whole + ("." + rest if rest else "")
+
+
+def read_json(files, name):
+    def unique(pairs):
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError(f"{name}: a key stands twice")
+        return dict(pairs)
+
+    return json.loads(files[name].decode("utf-8"), object_pairs_hook=unique)
+
+
+def read_rows(files, name):
+    rows = list(csv.reader(io.StringIO(files[name].decode("utf-8"), newline="")))
+    return [[re.sub(r"^'(?=[=+\-@\t\r'])", "", cell) for cell in row] for row in rows]
+
+
+def read_draws(files, name, with_organizations=False):
+    """Ids, columns and values of a table of draws: (chain, draw, column) or (chain, draw, organization, column)."""
+    head, *rows = read_rows(files, name)
+    skip = 3 if with_organizations else 2
+    ids = list(dict.fromkeys(row[2] for row in rows)) if with_organizations else []
+    chains = int(rows[-1][0]) + 1
+    shape = (chains, len(rows) // chains // max(len(ids), 1), *([len(ids)] if ids else []), len(head) - skip)
+    return ids, head[skip:], np.array([row[skip:] for row in rows], dtype=float).reshape(shape)
+
+
+def effective_size(series):
+    """Effective number of draws of (chain, draw): split chains, initial monotone sequence (Vehtari et al. 2021)."""
+    n = series.shape[1] // 2
+    halves = np.concatenate((series[:, :n], series[:, -n:]))
+    if series.shape[1] < 10 or halves.max() == halves.min():
+        return float(series.size)
+    centred = halves - halves.mean(axis=1, keepdims=True)
+    covariance = np.mean([np.correlate(c, c, "full")[n - 1 :] for c in centred], axis=0) / n
+    rho = 1 - (covariance[0] * n / (n - 1) - covariance) / (covariance[0] + halves.mean(axis=1).var(ddof=1))
+    rho[0] = 1
+    pairs = rho[: (n - 3) // 2 * 2].reshape(-1, 2).sum(axis=1)
+    alive = int(np.argmax(np.append(pairs < 0, True)))
+    time = 2 * np.minimum.accumulate(pairs[:alive]).sum() - 1 + max(rho[2 * alive], 0)
+    return series.size / max(time, 1)
+
+
+def estimate(share, gap):
+    """Probability and Monte-Carlo error of an event, from its share in each draw and what decides it."""
+    error = share.std() / math.sqrt(effective_size(share))
+    return float(share.mean()), float(max(error, 1 / (effective_size(gap) + 1)))
+
+
+def probabilities(scores, ids, margin):
+    """For each organization: P(first) and error, P(first by the margin) and error, shares of ranks, quantiles."""
+    found = {}
+    for k, key in enumerate(ids):
+        own, others = scores[:, :, k], np.delete(scores, k, axis=2)
+        second = others.max(axis=2) if len(ids) > 1 else np.zeros_like(own)
+        above, level = (others > own[..., None]).sum(axis=2), (others == own[..., None]).sum(axis=2) + 1
+        first = estimate((above == 0) / level, own - second)
+        gap = own - (1 + margin) * second
+        clear = estimate(((gap >= 0) & (own > second)) * 1.0, gap) if margin > 0 else first
+        ranks = [float(np.mean(((above < j) & (j <= above + level)) / level)) for j in range(1, len(ids) + 1)]
+        ends = [int(np.argmax(np.cumsum(ranks) >= q - 1e-9)) + 1 for q in (0.05, 0.95)]
+        expected = float(np.dot(ranks, range(1, len(ids) + 1)))
+        row = [*first, *ranks, expected, *ends, *np.quantile(own, (0.5, 0.05, 0.95))]
+        found[key] = {"first": first, "clear": clear, "expected": expected, "row": row}
+    return found
+
+
+def decide(found, rule, diagnostics, scores):
+    """Outcome, the order of the ranking, and the probability that the rule looks at."""
+    order = sorted(found, key=lambda i: (-round(found[i]["first"][0], 12), round(found[i]["expected"], 12), i))
+    (p, error), line = found[order[0]]["clear"], rule["confidence"]
+    outcome = "extend" if p >= line - max(rule["extend_within"], 2 * error) - 1e-9 else "no_selection"
+    outcome = "selected" if p - 2 * error >= line - 1e-9 else outcome
+    usable = diagnostics["converged"] and diagnostics.get("named") != 0 and scores.any()
+    return outcome if usable else "not_estimable", order, (p, error)
+
+
+def close(left, right):
+    return bool(np.allclose(np.array(left, dtype=float), np.array(right, dtype=float), rtol=1e-8, atol=1e-12))
+
+
+def check_files(files):
+    manifest, signature = read_json(files, "datapackage.json"), read_json(files, "signature.json")
+    listed = {entry["path"]: entry["hash"] for entry in manifest["resources"]}
+    present = {name: "sha256:" + sha256(files[name]) for name in files.keys() - {"datapackage.json", "signature.json"}}
+    yield "every file is the one that is listed", listed == present and len(listed) == len(manifest["resources"])
+    content = files["datapackage.json"]
+    whole = (canonical(signature) + "\n").encode() == files["signature.json"] and signature[
+        "manifest_sha256"
+    ] == sha256(content)
+    yield "the list is signed", whole and is_signed(signature["public_key"], signature["signature"], b"bundle", content)
+
+
+def check_commitment(files, published):
+    key, chain = read_json(files, "signature.json")["public_key"], read_json(files, "commitment.json")["chain"]
+    previous, opened = None, "9999"
+    for number, link in enumerate(chain, start=1):
+        statement, content = link["statement"], canonical(link["statement"]).encode()
+        opened = min(opened, statement["methodology"]["window"]["start"])
+        signed = sha256(content) == link["sha256"] and is_signed(key, link["signature"], b"commitment", content)
+        yield f"statement {number} of the commitment is signed", signed and statement["public_key"] == key
+        yield f"statement {number} is in its place", [statement["previous"], statement["number"]] == [previous, number]
+        in_time = statement["committed_at"] < opened or chain[-1]["statement"]["rehearsal"]
+        yield f"statement {number} was made before the window opened, or is a rehearsal", in_time
+        previous = link["sha256"]
+    yield "the commitment is the one that was published, if its digest is given", published in (None, previous)
+
+
+def committed_weights(files, statement):
+    if statement["methodology"]["weights"]["use"] == "published":
+        parts = statement["methodology"]["category"]
+        return {":".join(filter(None, (c["element"], c["victim_role"]))): c["weight"] for c in parts}, True
+    if "pooled" in statement["panel"]:
+        return statement["panel"]["pooled"], True
+    opening = read_json(files, "pooled_weights.json")
+    return opening["weights"], sha256(canonical(opening).encode()) == statement["panel"]["pooled_seal"]
+
+
+def check_figures(files):
+    statement = read_json(files, "commitment.json")["chain"][-1]["statement"]
+    methodology, decision = statement["methodology"], read_json(files, "decision.json")
+    per, sampling, rule = methodology["score"]["per"], methodology["sampling"], methodology["decision"]
+    yield "the methodology is the one that was committed", read_json(files, "methodology.json") == methodology
+    weights = {row[0]: float(row[1]) for row in read_rows(files, "weights.csv")[1:]}
+    committed, opened = committed_weights(files, statement)
+    same = weights.keys() == committed.keys() and close([weights[k] for k in committed], list(committed.values()))
+    yield "the weights are those that were committed", same and opened
+    ids, labels, harms = read_draws(files, f"draws/harm_{methodology['score']['estimand']}.csv", True)
+    own = [i for i in ids if i != "other"]
+    size = 1 if per == "none" else read_draws(files, f"draws/{per}.csv")[2]
+    scores = (harms * [weights[label] for label in labels]).sum(axis=3)[:, :, : len(own)] / size
+    _, names, drawn = read_draws(files, "draws/scores.csv")
+    yield "scores follow from harms and weights", names == own and drawn.shape == scores.shape and close(drawn, scores)
+    right = sorted(own) == sorted(o["organization_id"] for o in statement["organizations"] if o["rankable"])
+    right = right and drawn.shape[0] == sampling["chains"] and drawn.shape[1] % sampling["draws"] == 0
+    yield "organizations, chains and draws are those that were committed", right
+    found = probabilities(drawn, own, rule["margin"])
+    outcome, order, p = decide(found, rule, read_json(files, "diagnostics.json"), drawn)
+    verdict = [outcome, order[0] if outcome == "selected" else None, rule["confidence"]]
+    right = [decision[key] for key in ("outcome", "selected", "confidence_required")] == verdict
+    yield "the verdict follows from the draws", right and close(list(decision["p_stand_out"].values()), p)
+    head, *table = read_rows(files, "ranking.csv")
+    rows = {row[0]: dict(zip(head, row, strict=True)) for row in table}
+    yield "the ranking has its order", [row[0] for row in table] == order
+    for key, of in found.items():
+        row = [cell for column, cell in rows[key].items() if column not in ("organization_id", "name", "score_mean")]
+        right = close(list(decision["p_first"][key].values()), of["first"])
+        yield f"figures of {key}", right and close(row, of["row"])
+    pairs = {(one, other): figures for one, other, *figures in read_rows(files, "pairwise.csv")[1:]}
+    for (one, other), figures in pairs.items():
+        gap = drawn[:, :, own.index(one)] - drawn[:, :, own.index(other)]
+        yield f"{one} above {other}", close(figures, estimate((np.sign(gap) + 1) / 2, gap))
+    yield from check_claims(files, rows, decision, pairs)
+
+
+def check_claims(files, rows, decision, pairs):
+    claims = read_json(files, "claims.json")["claims"]
+    for language in ("en", "es"):
+        text, page = (files[f"announcement.{language}.{end}"].decode() for end in ("txt", "html"))
+        said = [claim["sentences"][language] for claim in claims]
+        lines = [line for line in text.splitlines() if line in set(said)]
+        shown = [html.unescape(re.sub("<[^>]+>", "", p)) for p in re.findall("<p>(.*?)</p>", page)]
+        yield f"text and page say the claims ({language})", lines == said == shown and text.count("\n") == len(said) + 9
+    for claim in claims:
+        values, shown, subject = claim["values"], claim["shown"], claim["subject"]
+        right = all(is_rounded(claim, slot) for slot in shown)
+        if claim["kind"] in COLUMNS:
+            wanted = [rows[subject[0]][column] for column in COLUMNS[claim["kind"]].split()]
+            right &= close(list(values.values())[: len(wanted)], wanted)
+        elif claim["kind"] == "pair":
+            right &= close([values["p"], values["mcse"]], pairs[tuple(subject)])
+        elif "p" in values and "required" in values:
+            right &= claim["kind"] in (decision["outcome"], "near") and subject == [decision["leader"]]
+            right &= close([values["p"], values["mcse"]], list(decision["p_stand_out"].values()))
+        known = {n for slot in shown.keys() - set(claim["names"]) for n in NUMBER.findall(shown[slot])}
+        for sentence in claim["sentences"].values():
+            for slot in claim["names"]:
+                sentence = sentence.replace(shown[slot], "")
+            right &= set(NUMBER.findall(sentence)) <= known
+        yield f"claim: {claim['sentences']['en']}", right
+
+
+def is_rounded(claim, slot):
+    """Whether a number is shown as its exact value, rounded, or as a bound on the safe side of it."""
+    shown, value = claim["shown"][slot], claim["values"].get({"error": "mcse"}.get(slot, slot))
+    if slot in claim["names"] or not isinstance(value, int | float) or not NUMBER.fullmatch(shown):
+        return True
+    said, unit = float(shown.lstrip("<>")), 10.0 ** -len(shown.partition(".")[2])
+    if shown[0] in "<>":
+        return said <= value if shown[0] == ">" else said >= value
+    return abs(said - (100 * value if slot == "margin" else value)) <= max(unit / 2, 5e-4 * abs(value)) + 1e-9
+
+
+def verify(folder, published=None):
+    paths = [path for path in sorted(Path(folder).rglob("*")) if not path.is_dir()]
+    if any(path.is_symlink() for path in paths) or sum(path.stat().st_size for path in paths) > 10**9:
+        return [("the folder holds files only, and not too much", False)]
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    checks = []
+    try:
+        for part in (check_files(files), check_commitment(files, published), check_figures(files)):
+            checks += part
+            if not all(holds for _, holds in checks):
+                break
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, RecursionError, ArithmeticError) as error:
+        checks.append((f"the bundle can be read ({error!r})", False))
+    return checks
+
+
+if __name__ == "__main__":
+    results = verify(*sys.argv[1:3])
+    print("\n".join(f"{'passed' if holds else 'FAILED'} {what}" for what, holds in results))
+    sys.exit(0 if all(holds for _, holds in results) else 3)
