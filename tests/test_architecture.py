@@ -39,7 +39,7 @@ bench bench.likelihood bench.waterfall bench.channels bench.scoring bench.folds 
 bench.figures bench.examination report.bench
 publication publication.canonical publication.keys publication.commitment publication.panelists publication.notice
 publication.tabular publication.draws publication.phrases publication.claims publication.announcement publication.disclosure publication.bundle
-publication.small_verifier publication.contents publication.publish publication.verify
+publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
 commands calibrating workbench_commands publishing cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""

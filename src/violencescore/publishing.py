@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from violencescore.commands import REFUSED, AsJson, Folder, RunFolder, app
 from violencescore.errors import Fault, InputError
+from violencescore.progress import checked, interruptible, show_progress
 from violencescore.report import terminal
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from xarray import DataArray
 
+    from violencescore.assessment import Assessment
+    from violencescore.methodology import Methodology
     from violencescore.publication.commitment import Commitment
     from violencescore.publication.verify import Check
 
@@ -152,9 +156,15 @@ def publish(
     opened = None if secrets is None else read_object(read_secret(secrets), str(secrets))
     enclosed = None if calibration is None else read_object(_content(calibration), str(calibration))
     loaded = load_run(run)
-    files = write_bundle(
-        loaded, chain, signing_key(key), out, Disclosed(chosen, assessment), calibration=enclosed, opened=opened
-    )
+    with interruptible() as check, show_progress(terminal.errors()) as show:
+
+        def refit(coarse: Assessment, methodology: Methodology, weights: DataArray) -> Mapping[str, Any]:
+            from violencescore.publication.refit import coarsening_effect
+
+            return coarsening_effect(coarse, methodology, weights, checked(check, show))
+
+        disclosed = Disclosed(chosen, assessment, refit)
+        files = write_bundle(loaded, chain, signing_key(key), out, disclosed, calibration=enclosed, opened=opened)
     if as_json:
         terminal.print_json({"bundle": str(out), "commitment": chain[-1].sha256, "files": sorted(files)})
         return
@@ -170,12 +180,17 @@ def verify(
         typer.Option(metavar="DIGEST", help="Digest of the commitment as published before the window, or its file."),
     ] = None,
     key: Annotated[str | None, typer.Option(metavar="HEX", help="The panel's public key, as it was published.")] = None,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", metavar="", help="Fit the enclosed inputs again, too, and compare (takes as a fit)."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a bundle: signatures, digests, commitment and dates; every table and claim recomputed from the draws.
 
-    No sampler is needed. Each check says in words what passed, failed, or can only be checked from outside; a failure
-    ends with exit status 3.
+    No sampler is needed, unless --refit is said: then the enclosed inputs are fitted again with another seed, and
+    compared within Monte-Carlo error (equal draws cannot be had on another machine). Each check says in words what
+    passed, failed, or can only be checked from outside; a failure ends with exit status 3.
 
     Example: `violencescore verify my-bundle --commitment 631371587aeb...`
     """
@@ -183,10 +198,16 @@ def verify(
     from violencescore.publication.verify import has_passed
     from violencescore.publication.verify import verify as check_bundle
 
-    checks = check_bundle(read_bundle(bundle), published=_published(commitment), key=key)
+    files = read_bundle(bundle)
+    checks = check_bundle(files, published=_published(commitment), key=key)
+    if refit and has_passed(checks):
+        with interruptible() as check, show_progress(terminal.errors()) as show:
+            from violencescore.publication.refit import check_refit
+
+            checks = (*checks, *check_refit(files, checked(check, show)))
     passed = has_passed(checks)
     if as_json:
-        terminal.print_json({"bundle": str(bundle), "passed": passed, "checks": [vars(check) for check in checks]})
+        terminal.print_json({"bundle": str(bundle), "passed": passed, "checks": list(map(vars, checks))})
     else:
         _print_checks(checks)
     if not passed:

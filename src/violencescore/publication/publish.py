@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ import xarray as xr
 from violencescore import __version__
 from violencescore.assessment import Assessment, read_assessment
 from violencescore.errors import InputError, RefusedError
-from violencescore.methodology import Sampling
+from violencescore.methodology import Methodology, Sampling
 from violencescore.names import CHAIN, DRAW
 from violencescore.output import write_folder
 from violencescore.publication import contents
@@ -31,18 +31,21 @@ from violencescore.publication.disclosure import (
     level_faults,
 )
 from violencescore.publication.draws import draw_files
+from violencescore.publication.inputs import is_same_to_model, read_inputs
 from violencescore.publication.keys import public_hex
 from violencescore.publication.panelists import panel_differences
 from violencescore.publication.tabular import csv_bytes
 from violencescore.report.text import shown_text
 from violencescore.runs import Run, require_same_inputs
+from violencescore.scores import published_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-type Coarsening = Mapping[str, Any]
+type Refit = Callable[[Assessment, Methodology, xr.DataArray], Mapping[str, Any]]
+_SECRET = b"PRIVATE KEY-----"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +58,14 @@ class Disclosed:
         ``full``, ``coarsened`` or ``aggregate``.
     folder
         The assessment folder; None where only draws are published.
-    coarsening
-        What coarsening does to P(first), as by `violencescore.publication.coarsening`; None at other levels.
+    refit
+        Fits a coarsened assessment and returns P(first) by organization; called where coarsening changes what the model
+        sees, as `violencescore.publication.refit.coarsening_effect`.
     """
 
     level: Level = "aggregate"
     folder: Path | None = None
-    coarsening: Coarsening | None = None
+    refit: Refit | None = None
 
 
 def publish(
@@ -109,17 +113,26 @@ def publish(
         found.append("The key is not the one that signed the commitment.")
     if found:
         raise RefusedError("The run cannot be published under this commitment:\n" + "\n".join(f"- {f}" for f in found))
-    files = _stated_files(run, chain, disclosed, calibration, opened, now)
+    inputs: dict[str, bytes] = {}
     if assessment is not None and disclosed.folder is not None:
-        tables = disclosed_tables(
-            disclosed.folder, assessment, disclosed.level, with_panel="sealed" not in (statement["panel"] or {})
-        )
-        files |= input_files(tables)
+        with_panel = "sealed" not in (statement["panel"] or {})
+        inputs = input_files(disclosed_tables(disclosed.folder, assessment, disclosed.level, with_panel=with_panel))
+    effect = None
+    if assessment is not None and disclosed.level == "coarsened":
+        effect = _coarsening(run, assessment, inputs, disclosed.refit)
+    publication = {
+        "published_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "level": disclosed.level,
+        "coarsening": effect,
+        "seed": run.run["seed"],
+    }
+    files = {**_stated_files(run, chain, publication, calibration, opened), **inputs}
     if disclosed.level == "full":
         files[ATTRIBUTION] = _attribution(run)
     files |= contents.derived_files(contents.read_stated(files))
     _require_published_verdict(files, run)
     faults = list(level_faults(files, disclosed.level))
+    faults += [f"{path} holds a signing key." for path, content in files.items() if _SECRET in content]
     if assessment is not None and disclosed.level != "full":
         faults += leaked_ids(files, assessment.incidents["incident_id"])
     if faults:
@@ -198,18 +211,11 @@ def _panel(run: Run) -> xr.DataArray | None:
 def _stated_files(
     run: Run,
     chain: Sequence[Commitment],
-    disclosed: Disclosed,
+    publication: Mapping[str, Any],
     calibration: Mapping[str, Any] | None,
     opened: Mapping[str, Any] | None,
-    now: datetime,
 ) -> dict[str, bytes]:
     """Return what the rest of the bundle follows from."""
-    publication = {
-        "published_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "level": disclosed.level,
-        "coarsening": disclosed.coarsening,
-        "seed": run.run["seed"],
-    }
     environment = {key: run.run[key] for key in ("packages", "python", "inputs")}
     diagnostics = {key: value for key, value in run.diagnostics.items() if key != "seconds"}
     files = {
@@ -227,6 +233,21 @@ def _stated_files(
     if opened is not None and opened.get("pooled") is not None:
         files[contents.POOLED] = canonical(opened["pooled"]) + b"\n"
     return files
+
+
+def _coarsening(
+    run: Run, assessment: Assessment, inputs: Mapping[str, bytes], refit: Refit | None
+) -> Mapping[str, Any]:
+    """Return what coarsening does to P(first): nothing where the model sees the same."""
+    coarse = read_inputs(inputs, run.methodology)
+    if is_same_to_model(coarse, assessment):
+        return {"same_data": True}
+    if refit is None:
+        raise RefusedError(
+            "Coarsening changes what the model sees, and what that does to P(first) must be stated: refit."
+        )
+    weights = published_weights(run.posterior, run.methodology)
+    return {"same_data": False, "p_first": refit(coarse, run.methodology, weights)}
 
 
 def _attribution(run: Run) -> bytes:
