@@ -14,8 +14,10 @@ from violencescore.assessment import read_assessment, read_choices
 from violencescore.errors import InputError, RefusedError
 from violencescore.publication.commitment import chain_bytes, commit
 from violencescore.publication.disclosure import disclosed_tables, input_files, leaked_ids, level_faults
+from violencescore.publication.keys import make_key
+from violencescore.publication.panelists import open_panel
 from violencescore.publication.phrases import HEADINGS, LANGUAGES, SENTENCES, WORDS
-from violencescore.publication.publish import run_differences
+from violencescore.publication.publish import Disclosed, publish, run_differences
 from violencescore.publication.tabular import csv_bytes, read_text_table
 from violencescore.publication.verify import Check, has_passed, verify
 from violencescore.runs import load_run
@@ -331,8 +333,6 @@ def test_inputs_of_another_assessment_are_refused(case: Case, tmp_path: Path) ->
     with pytest.raises(InputError, match=r"harms\.csv"):
         Case(other.assessment, case.run, case.chain, case.key, None).publish(tmp_path / "b", "full")
     with pytest.raises(InputError, match="--assessment"):
-        from violencescore.publication.publish import Disclosed, publish
-
         publish(case.run, case.chain, case.key, tmp_path / "b", Disclosed("full"), now=AFTERWARDS)
 
 
@@ -458,3 +458,12 @@ def test_commit_publish_and_verify_from_the_command_line(tmp_path: Path, capsys:
     assert run("verify", tmp_path / "nothing") == 2
     assert run("verify", out, "--commitment", "no digest") == 2
     assert run(*given[:-1], tmp_path / "b2", "--level", "some") == 2
+
+
+def test_a_fitted_run_is_published_and_passes(run_folder: Path, assessment_folder: Path, tmp_path: Path) -> None:
+    choices, key = read_choices(assessment_folder), make_key(tmp_path / "k")
+    chain = commit(choices, key, panel=open_panel(choices), rehearsal=True)
+    files = publish(load_run(run_folder), chain, key, tmp_path / "b", Disclosed("coarsened", assessment_folder))
+    checks = verify(files, published=chain[-1].sha256)
+    assert has_passed(checks), failed(checks)
+    assert b"the data are the same to the model" in files["announcement.en.txt"]

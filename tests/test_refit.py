@@ -140,7 +140,7 @@ def test_the_effect_of_coarsening_is_stated(case: Case, tmp_path: Path, monkeypa
     found = {key: {"p": p, "mcse": 0.01} for key, p in (("g0", 0.7), ("g1", 0.2), ("g2", 0.1))}
     disclosed = Disclosed("coarsened", case.assessment, lambda *given: found)
     other = publish(case.run, case.chain, case.key, tmp_path / "b3", disclosed, now=AFTERWARDS)
-    assert "is 0.7 (Monte-Carlo error 0.01) instead of" in other["announcement.en.txt"].decode()
+    assert "is 0.70 (Monte-Carlo error 0.01) instead of" in other["announcement.en.txt"].decode()
     assert "en lugar de" in other["announcement.es.txt"].decode()
 
 
