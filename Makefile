@@ -48,4 +48,4 @@ lock:  ## pin the dependencies anew
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements-bench.lock
 
 clean:  ## remove what the other commands made
-	rm -rf .venv .venv-bench .uv demo-run demo-run-*
+	rm -rf .venv .venv-bench .venv-verify .uv demo-run demo-run-*

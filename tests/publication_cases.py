@@ -77,12 +77,12 @@ class Case:
         return sign_files(kept, self.key, about)
 
 
-def write_tables(folder: Path, names=NAMES, methodology=METHODOLOGY, panel=PANEL) -> Path:
+def write_tables(folder: Path, names=NAMES, methodology=METHODOLOGY, panel=PANEL, ids=None) -> Path:
     folder.mkdir(parents=True)
     (folder / "methodology.toml").write_text(methodology, encoding="utf-8")
     if panel:
         (folder / "panel_weights.csv").write_text(panel)
-    ids = [f"g{k}" for k in range(len(names))]
+    ids = ids or [f"g{k}" for k in range(len(names))]
     tables = {
         "organizations": {"organization_id": ids, "name": list(names)},
         "incidents": {

@@ -20,7 +20,8 @@ from violencescore.publication.phrases import HEADINGS, LANGUAGES, SENTENCES, WO
 from violencescore.publication.publish import Disclosed, publish, run_differences
 from violencescore.publication.tabular import csv_bytes, read_text_table
 from violencescore.publication.verify import Check, has_passed, verify
-from violencescore.runs import load_run
+from violencescore.runs import add_scenarios, load_run
+from violencescore.scenarios import missing_result
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 USE_PANEL = METHODOLOGY + '\n[weights]\nuse = "panel"\n'
@@ -396,6 +397,33 @@ def test_ids_of_incidents_are_found_wherever_they_stand() -> None:
     }
     found = leaked_ids(files, ["CASE-001", "17"])
     assert [line.split()[0] for line in found] == ["a.json", "b.csv", "c.txt", "d.json"]
+    assert leaked_ids({"a.json": b'["Diario"]', "b.json": b'["Diario 2"]'}, [], ["Diario"]) == (
+        "a.json names a source of the evidence.",
+    )
+
+
+def test_scenarios_without_a_source_do_not_name_it(tmp_path: Path) -> None:
+    case = make_case(
+        tmp_path,
+        methodology=METHODOLOGY.replace(
+            "scenario = [", 'scenario = [{name = "without source", without_source = "*"}, '
+        ),
+    )
+    scenario = case.run.methodology.scenario[0]
+    named = scenario.model_copy(update={"name": "without source Diario Secreto", "without_source": "Diario Secreto"})
+    result = missing_result(named, "refused", "It is the only one.", refit=True, listed_as=scenario.name)
+    add_scenarios(case.run, [result])
+    again = Case(case.assessment, load_run(case.run.folder), case.chain, case.key, None)
+    for level in ("coarsened", "aggregate", "full"):
+        files = again.publish(tmp_path / level, level, with_inputs=True)
+        assert has_passed(verify(files)), failed(verify(files))
+        assert (b"Diario Secreto" in files["scenarios.json"]) == (level == "full")
+
+
+def test_a_calibration_that_is_none_is_refused(case: Case, tmp_path: Path) -> None:
+    for wrong in ({}, {"tables": []}, {"tables": {"verdicts": [{"world": "plain", "right": "many"}]}}):
+        with pytest.raises(InputError, match="no table of verdicts"):
+            case.publish(tmp_path / "b", calibration=wrong)
 
 
 def test_a_bundle_that_tells_too_much_fails_though_it_is_signed(case: Case, tmp_path: Path) -> None:

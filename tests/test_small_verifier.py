@@ -98,6 +98,7 @@ def test_its_effective_size_is_that_of_the_package(shape: tuple[int, int]) -> No
         {"methodology": USE_PANEL, "sealed": True},
         {"panel": "", "names": ("=cmd()", "<b>x</b>", "Barrio 18")},
         {"rehearsal": True},
+        {"ids": ["=1+1", "@g", "'-x"], "panel": ""},
     ],
 )
 def test_both_verifiers_pass_an_honest_bundle(tmp_path: Path, more: dict) -> None:

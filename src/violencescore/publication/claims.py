@@ -250,7 +250,7 @@ def _calibration_claim(facts: Facts) -> Claim:
     required = facts.decision.confidence_required
     rows = [
         row
-        for row in ((facts.calibration or {}).get("tables") or {}).get("verdicts", [])
+        for row in (facts.calibration["tables"]["verdicts"] if facts.calibration else [])
         if row.get("method") == "model" and row.get("confidence") == required
     ]
     if not rows:

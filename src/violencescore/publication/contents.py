@@ -82,7 +82,7 @@ def read_stated(files: Files) -> Stated:
         raise InputError([Fault(DIAGNOSTICS, "must say under `converged` whether the sampler converged")])
     names = ranked_names(statement)
     weights = _panel_weights(files, statement, methodology)
-    calibration = read_object(files[CALIBRATION], CALIBRATION) if CALIBRATION in files else None
+    calibration = _read_calibration(files[CALIBRATION]) if CALIBRATION in files else None
     refits = read_object(files[REFITS], REFITS).get("scenarios") if REFITS in files else []
     if not isinstance(refits, list):
         raise InputError([Fault(REFITS, "must hold a list under `scenarios`")])
@@ -91,6 +91,22 @@ def read_stated(files: Files) -> Stated:
     return Stated(
         chain, methodology, names, posterior, sealed, publication, diagnostics, environment, calibration, refits
     )
+
+
+def _read_calibration(content: bytes) -> Mapping[str, Any]:
+    found = read_object(content, CALIBRATION)
+    tables = found.get("tables")
+    rows = tables.get("verdicts") if isinstance(tables, Mapping) else None
+    counts = ("right", "wrong", "assessments")
+    if not isinstance(rows, list) or not all(
+        isinstance(row, Mapping)
+        and isinstance(row.get("world"), str)
+        and all(isinstance(row.get(key), int) for key in counts)
+        for row in rows
+    ):
+        rule = "is not the results.json of `violencescore calibrate`: it has no table of verdicts"
+        raise InputError([Fault(CALIBRATION, rule)])
+    return found
 
 
 def ranked_names(statement: Mapping[str, Any]) -> dict[str, str]:

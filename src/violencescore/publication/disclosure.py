@@ -173,19 +173,34 @@ def _week_faults(table: pd.DataFrame, path: str) -> Iterator[str]:
         yield f"{path} has dates that are finer than weeks."
 
 
-def leaked_ids(files: Mapping[str, bytes], incident_ids: Iterable[str]) -> tuple[str, ...]:
-    """Return in words which files name an incident: of JSON every text, of tables every cell that is no number."""
-    ids = set(incident_ids)
+def leaked_ids(files: Mapping[str, bytes], incident_ids: Iterable[str], sources: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return in words which files name an incident or a source.
+
+    Looked at is every text of JSON, every cell of a table that is no number, every line of text: ids of incidents that
+    are long enough count inside a text, all others as a whole text only.
+    """
+    ids, names = set(incident_ids), set(sources)
     long = [identifier for identifier in ids if len(identifier) >= _SHORTEST]
     pattern = re.compile("|".join(re.escape(i) for i in sorted(long, key=len, reverse=True))) if long else None
     found = []
     for path, content in files.items():
         if path.startswith(("draws/", "verify/")):  # numbers, and our own program
             continue
-        texts = _texts(path, content)
+        texts = list(_texts(path, content))
         if any(text in ids or (pattern is not None and pattern.search(text)) for text in texts):
             found.append(f"{path} names single incidents by their ids.")
+        if not names.isdisjoint(texts):
+            found.append(f"{path} names a source of the evidence.")
     return tuple(found)
+
+
+def source_names(assessment: Assessment) -> set[str]:
+    """Return the ids of all sources and origins, but for those that are words of the methodology."""
+    methodology = assessment.methodology
+    columns = [(assessment.evidence, "source_id"), (assessment.evidence, "origin"), (assessment.reports, "source_id")]
+    columns.append((assessment.revenue, "source_id"))
+    known = {*methodology.channels, *methodology.elements, *methodology.victim_roles, ""}
+    return {str(name) for table, column in columns for name in table[column].unique()} - known
 
 
 def _texts(path: str, content: bytes) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from violencescore.publication.disclosure import (
     leaked_ids,
     level_fault,
     level_faults,
+    source_names,
 )
 from violencescore.publication.draws import draw_files
 from violencescore.publication.inputs import is_same_to_model, read_inputs
@@ -37,6 +38,7 @@ from violencescore.publication.panelists import panel_differences
 from violencescore.publication.tabular import csv_bytes
 from violencescore.report.text import shown_text
 from violencescore.runs import Run, require_same_inputs
+from violencescore.scenarios import ScenarioResult
 from violencescore.scores import published_weights
 
 if TYPE_CHECKING:
@@ -134,7 +136,7 @@ def publish(
     faults = list(level_faults(files, disclosed.level))
     faults += [f"{path} holds a signing key." for path, content in files.items() if _SECRET in content]
     if assessment is not None and disclosed.level != "full":
-        faults += leaked_ids(files, assessment.incidents["incident_id"])
+        faults += leaked_ids(files, assessment.incidents["incident_id"], source_names(assessment))
     if faults:
         raise RefusedError("Nothing was published, since it would tell too much:\n" + "\n".join(faults))
     title = shown_text(run.methodology.title or run.methodology.id)
@@ -225,7 +227,7 @@ def _stated_files(
         contents.DIAGNOSTICS: contents.as_json(diagnostics),
         **draw_files(run.posterior, run.methodology),
     }
-    refits = [result.to_json_dict() for result in run.scenarios if result.refit and result.status != "not_run"]
+    refits = [result.to_json_dict() for result in _told_refits(run, publication["level"])]
     if refits:
         files[contents.REFITS] = contents.as_json({"scenarios": refits})
     if calibration is not None:
@@ -233,6 +235,21 @@ def _stated_files(
     if opened is not None and opened.get("pooled") is not None:
         files[contents.POOLED] = canonical(opened["pooled"]) + b"\n"
     return files
+
+
+def _told_refits(run: Run, level: str) -> Iterator[ScenarioResult]:
+    """Yield the scenarios that were fitted again; those without a source do not name it, unless all is disclosed."""
+    about_sources = [scenario.name for scenario in run.methodology.scenario if scenario.without_source is not None]
+    counts = dict.fromkeys(about_sources, 0)
+    for result in run.scenarios:
+        if not result.refit or result.status == "not_run":
+            continue
+        if level != "full" and result.listed_as in counts:
+            counts[result.listed_as] += 1
+            number = counts[result.listed_as]
+            yield replace(result, name=f"{result.listed_as} {number}", changes="tables without one source", note="")
+        else:
+            yield result
 
 
 def _coarsening(
