@@ -1,6 +1,7 @@
 """Each threat of docs/threats.md: what an adversary does to a bundle, and that it is found or does no harm."""
 
 import ast
+import json
 import random
 import re
 import shutil
@@ -79,6 +80,13 @@ def test_every_byte_of_the_signature_is_found(files: dict[str, bytes]) -> None:
     for place in range(len(content)):
         for mask in (1, 32, 128):  # 32 changes the case of a letter
             assert integrity_faults({**files, "signature.json": flip(content, place, mask)}), place
+
+
+def test_a_signature_written_in_another_form_is_found(files: dict[str, bytes]) -> None:
+    value = json.loads(files["signature.json"])
+    for other in (json.dumps(value), json.dumps({**value, "more": 1}, separators=(",", ":"), sort_keys=True) + "\n"):
+        assert integrity_faults({**files, "signature.json": other.encode()})
+        assert not all(holds for _, holds in try_checks({**files, "signature.json": other.encode()}))
 
 
 def test_the_small_verifier_finds_flipped_bytes_in_every_file(files: dict[str, bytes], tmp_path: Path) -> None:
@@ -295,6 +303,12 @@ def test_archives_that_swell_and_folders_that_overflow_are_refused(
     monkeypatch.setattr(bundle, "MAX_BYTES", 100_000)
     with pytest.raises(InputError, match="more than"):
         read_bundle(zipped(tmp_path / "a.zip", {"datapackage.json": b"0" * 10**7}))
+    lying = bytearray((tmp_path / "a.zip").read_bytes())
+    for size in re.finditer(re.escape((10**7).to_bytes(4, "little")), bytes(lying)):
+        lying[size.start() : size.end()] = (10).to_bytes(4, "little")  # as if it were small
+    (tmp_path / "a.zip").write_bytes(lying)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_bundle(tmp_path / "a.zip")
     many = tmp_path / "many"
     many.mkdir()
     for n in range(bundle.MAX_FILES + 1):

@@ -165,10 +165,8 @@ def _zip_files(path: Path) -> dict[str, bytes]:
             if name in files:
                 raise InputError([Fault(str(path), "holds two files of one name", value=name)])
             _require_safe(name, regular=not link, room=len(files) < MAX_FILES and entry.file_size <= left)
-            with archive.open(entry) as stream:
-                files[name] = stream.read(left + 1)  # what is declared need not be true
-            left -= len(files[name])
-            _require_safe(name, regular=True, room=left >= 0)
+            files[name] = archive.read(entry)  # never more than is declared, by the library
+            left -= entry.file_size
     return files
 
 

@@ -171,7 +171,8 @@ def check_files(files):
     present = {name: "sha256:" + sha256(files[name]) for name in files.keys() - {"datapackage.json", "signature.json"}}
     yield "every file is the one that is listed", listed == present and len(listed) == len(manifest["resources"])
     content = files["datapackage.json"]
-    right = [signature["format"], signature["manifest_sha256"]] == ["violencescore signature 1", sha256(content)]
+    right = [len(signature), signature["format"]] == [4, "violencescore signature 1"]
+    right = right and signature["manifest_sha256"] == sha256(content)
     right = right and (canonical(signature) + "\n").encode() == files["signature.json"]
     yield "the list is signed", right and is_signed(signature["public_key"], signature["signature"], b"bundle", content)
 
