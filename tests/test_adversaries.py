@@ -193,7 +193,7 @@ def test_a_bundle_signed_by_another_key_is_found(case: Case, files: dict[str, by
 def test_another_seed_fewer_draws_and_other_versions_are_found(case: Case, files: dict[str, bytes]) -> None:
     seed = change_json(files, "publication.json", lambda v: v.update(seed=6))
     assert "The seed is 6, and 5 was committed" in failed(case.sign(seed))
-    versions = change_json(files, "environment.json", lambda v: v["packages"].update(numpy="0"))
+    versions = change_json(files, "environment.json", lambda v: v["software"].update(numpy="0"))
     assert "software.numpy" in failed(case.sign(versions))
     tables = change_json(files, "environment.json", lambda v: v["inputs"].update({"organizations.csv": "0"}))
     assert "organizations.csv is not the table" in failed(case.sign(tables))

@@ -25,6 +25,7 @@ from violencescore.publication.commitment import (
 )
 from violencescore.publication.keys import is_signed, load_key, make_key, public_hex, sign
 from violencescore.publication.panelists import open_panel, opening_faults, panel_differences, seal_panel
+from violencescore.publishing import signing_key
 from violencescore.scores import panel_weight_array
 
 BEFORE = datetime(2026, 6, 20, 12, tzinfo=UTC)
@@ -325,3 +326,34 @@ def test_of_two_writers_of_one_commitment_one_succeeds(folder: Path, tmp_path: P
 
 def test_a_dated_statement_reads_as_it_was_dated(chain: tuple[Commitment, ...]) -> None:
     assert chain[0].committed_at == BEFORE
+
+
+def test_the_user_s_own_key_is_made_by_commit_once_and_never_by_publish(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "settings" / "signing.key"
+    monkeypatch.setattr("violencescore.publication.keys.default_key_path", lambda: own)
+    with pytest.raises(InputError, match="cannot be read"):
+        signing_key(None, make=False)
+    assert run("commit", folder, "--out", tmp_path / "c1.json", "--rehearsal") == 0
+    assert stat.S_IMODE(own.stat().st_mode) == 0o600
+    assert run("commit", folder, "--out", tmp_path / "c2.json", "--rehearsal") == 0
+    keys = {
+        read_chain((tmp_path / name).read_bytes(), name)[0].statement["public_key"] for name in ("c1.json", "c2.json")
+    }
+    assert keys == {public_hex(load_key(own))}
+
+
+def test_a_commitment_that_cannot_be_written_leaves_no_secrets(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_key(tmp_path / "k")
+
+    def fail(*given: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("violencescore.output.write_file", fail)
+    sealed = ("--seal-weights", tmp_path / "secrets", "--rehearsal", "--key", tmp_path / "k")
+    assert run("commit", folder, "--out", tmp_path / "c.json", *sealed) == cli.INTERRUPTED
+    assert not (tmp_path / "secrets").exists()
+    assert not (tmp_path / "c.json").exists()

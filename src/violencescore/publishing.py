@@ -27,7 +27,7 @@ _PUBLIC = "To the public, and back"
 
 Key = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Signing key; by default your own, which is made the first time."),
+    typer.Option(metavar="FILE", help="Signing key; by default your own, which `commit` makes the first time."),
 ]
 
 
@@ -54,7 +54,8 @@ def keygen(
 def commit(
     folder: Folder,
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Commitment file to make; its digest stands in FILE's .txt.")
+        Path,
+        typer.Option(metavar="FILE", help="Commitment file to make; the notice to publish is put beside it, as .txt."),
     ] = Path("commitment.json"),
     key: Key = None,
     amends: Annotated[
@@ -96,11 +97,16 @@ def commit(
     else:
         panel, secrets = panelists.seal_panel(choices)
     made = commitment.commit(choices, signing_key(key), previous=chain, reason=reason, panel=panel, rehearsal=rehearsal)
+    text = notice(made)
     if seal is not None:
         write_secret(seal, canonical(secrets) + b"\n")
-    write_file(out, commitment.chain_bytes(made), new=True)
-    text = notice(made)
-    write_file(out.with_suffix(".txt"), text.encode(), new=True)
+    try:
+        write_file(out, commitment.chain_bytes(made), new=True)
+        write_file(out.with_suffix(".txt"), text.encode(), new=True)
+    except BaseException:
+        if seal is not None:
+            seal.unlink(missing_ok=True)
+        raise
     last = made[-1]
     if as_json:
         found = {"commitment": str(out), "sha256": last.sha256, "signature": last.signature}
@@ -155,7 +161,7 @@ def publish(
     chain = read_commitment(commitment)
     opened = None if secrets is None else read_object(read_secret(secrets), str(secrets))
     enclosed = None if calibration is None else read_object(_content(calibration), str(calibration))
-    loaded = load_run(run)
+    loaded, own = load_run(run), signing_key(key, make=False)
     with interruptible() as check, show_progress(terminal.errors()) as show:
 
         def refit(coarse: Assessment, methodology: Methodology, weights: DataArray) -> Mapping[str, Any]:
@@ -164,7 +170,7 @@ def publish(
             return coarsening_effect(coarse, methodology, weights, checked(check, show))
 
         disclosed = Disclosed(chosen, assessment, refit)
-        files = write_bundle(loaded, chain, signing_key(key), out, disclosed, calibration=enclosed, opened=opened)
+        files = write_bundle(loaded, chain, own, out, disclosed, calibration=enclosed, opened=opened)
     if as_json:
         terminal.print_json({"bundle": str(out), "commitment": chain[-1].sha256, "files": sorted(files)})
         return
@@ -262,15 +268,13 @@ def _content(path: Path) -> bytes:
         raise InputError([Fault(str(path), f"cannot be read ({error.strerror})")]) from error
 
 
-def signing_key(path: Path | None) -> Ed25519PrivateKey:
-    """Return the key that is named, or the user's own, which is made if there is none."""
+def signing_key(path: Path | None, *, make: bool = True) -> Ed25519PrivateKey:
+    """Return the key that is named, or the user's own; where there is none yet it is made, or asked for."""
     from violencescore.publication.keys import default_key_path, load_key, make_key
 
-    if path is not None:
-        return load_key(path)
     own = default_key_path()
-    if own.exists():
-        return load_key(own)
+    if path is not None or own.exists() or not make:
+        return load_key(path or own)
     terminal.errors().print(f"Made a signing key: {own}", markup=False, soft_wrap=True)
     return make_key(own)
 

@@ -127,12 +127,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "{ess} simulaciones efectivas.",
     },
     "calibration": {
-        "en": "Tried in {assessments} simulated assessments of {worlds} kinds of world, some of which break "
-        "the model, the "
-        "rule at {required} named an organization {named} times and was wrong {wrong} times.",
-        "es": "Probada en {assessments} evaluaciones simuladas de {worlds} tipos de mundo, algunos contrarios "
-        "al modelo, "
-        "la regla con {required} designó a una organización {named} veces y se equivocó {wrong} veces.",
+        "en": "The method as shipped, tried in {assessments} simulated assessments of {worlds} kinds of world, some of "
+        "which break the model, named an organization {named} times at {required} and was wrong {wrong} times.",
+        "es": "El método tal como se distribuye, probado en {assessments} evaluaciones simuladas de {worlds} tipos de "
+        "mundo, algunos contrarios al modelo, designó a una organización {named} veces con {required} y se equivocó "
+        "{wrong} veces.",
     },
     "no_calibration": {
         "en": "How often this rule errs in simulated worlds is not enclosed.",

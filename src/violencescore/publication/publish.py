@@ -218,7 +218,7 @@ def _stated_files(
     opened: Mapping[str, Any] | None,
 ) -> dict[str, bytes]:
     """Return what the rest of the bundle follows from."""
-    environment = {key: run.run[key] for key in ("packages", "python", "inputs")}
+    environment = {"software": run.run["packages"], "python": run.run["python"], "inputs": run.run["inputs"]}
     diagnostics = {key: value for key, value in run.diagnostics.items() if key != "seconds"}
     files = {
         contents.COMMITMENT: chain_bytes(chain),

@@ -140,7 +140,7 @@ def _publication(files: Files) -> Mapping[str, Any]:
 def _check_rules(files: Files, stated: Stated) -> Iterator[Check]:
     statement, methodology = stated.chain[-1].statement, stated.methodology
     found = [*sampling_differences(stated.publication["seed"], stated.posterior, methodology.sampling)]
-    used = stated.environment["packages"]
+    used = stated.environment["software"]
     changed = differences(statement["software"], used, "software")
     found += [f"{key} is not the version that was committed." for key in changed]
     if methodology.sha256 != statement["methodology_sha256"]:
