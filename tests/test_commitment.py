@@ -220,6 +220,14 @@ def test_an_amendment_cannot_put_off_a_window_that_has_opened(folder: Path, chai
         commit(read_choices(folder), key, previous=chain, reason="A later window.", now=AFTER)
 
 
+def test_what_has_no_canonical_form_is_a_fault(folder: Path, chain: tuple[Commitment, ...], key) -> None:
+    text = (folder / "methodology.toml").read_text()
+    (folder / "methodology.toml").write_text(f"{text}\n[sampling]\nseed = {2**60}\n")
+    for previous in ((), chain):
+        with pytest.raises(InputError, match="no canonical form"):
+            commit(read_choices(folder), key, previous=previous, reason="Another seed.", now=LATER)
+
+
 def test_dropped_moved_and_exchanged_statements_are_found(chain: tuple[Commitment, ...], key) -> None:
     assert "one was dropped" in " ".join(chain_faults(chain[1:]))
     assert "does not follow" in " ".join(chain_faults(chain[::-1]))

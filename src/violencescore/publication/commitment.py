@@ -123,12 +123,12 @@ def commit(
         "files": {name: sha for name, sha in choices.inputs.items() if not name.startswith(("methodology.", "data"))},
         "public_key": public_hex(key),
     }
-    _require_amendable(statement, previous)
     try:
         content = canonical(statement)
     except ValueError as error:
         rule = f"holds what has no canonical form ({error}); write it in another way"
         raise InputError([Fault("methodology.toml", rule)]) from None
+    _require_amendable(statement, previous)
     made = Commitment(statement, hashlib.sha256(content).hexdigest(), sign(key, PURPOSE, content))
     chain = (*previous, made)
     if date_faults(chain):

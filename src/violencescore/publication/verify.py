@@ -89,7 +89,7 @@ def verify(files: Files, *, published: str | None = None, key: str | None = None
         checks.append(_check("Nothing is told beyond the level of disclosure", _disclosure_faults(files, stated)))
     except ViolenceScoreError as error:
         checks.append(Check("The bundle can be read to its end", "fail", tuple(str(error).splitlines())))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         checks.append(Check("The bundle can be read to its end", "fail", (f"It holds what no bundle has: {error!r}.",)))
     return (*checks, *_unchecked(files))
 
