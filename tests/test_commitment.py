@@ -97,6 +97,12 @@ def test_json_that_readers_would_not_agree_on_is_refused(content: bytes, rule: s
         read_json(content, "x.json")
 
 
+def test_huge_json_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("violencescore.publication.canonical.MAX_BYTES", 10)
+    with pytest.raises(InputError, match="larger than 10 bytes"):
+        read_json(b'{"a": 123456789}', "x.json")
+
+
 # Keys.
 
 

@@ -154,9 +154,9 @@ def derived_files(stated: Stated) -> dict[str, bytes]:
         publication=stated.publication,
     )
     claims = build_claims(facts)
-    named = {name: [shown_text(text) for text in decision.ranking[name]] for name in ("name",)}
+    ranking = decision.ranking.assign(name=decision.ranking["name"].map(shown_text))
     found = {
-        RANKING: csv_bytes(decision.ranking.assign(**named)),
+        RANKING: csv_bytes(ranking),
         PAIRWISE: csv_bytes(decision.pairwise),
         WEIGHTS: csv_bytes(table),
         SCORES: csv_bytes(organization_table(scores)),

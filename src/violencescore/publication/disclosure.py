@@ -15,7 +15,6 @@ import pandas as pd
 
 from violencescore.assessment import Assessment
 from violencescore.coding import decode
-from violencescore.errors import Fault
 from violencescore.methodology import Window
 from violencescore.publication.tabular import csv_bytes, read_text_table
 from violencescore.schemas import COLUMNS
@@ -56,9 +55,8 @@ def disclosed_tables(
     tables = raw_tables(folder)
     if not with_panel:
         tables.pop("panel_weights", None)
-    window = assessment.methodology.window
-    if level == "coarsened" and window is not None:
-        tables = _coarsened(tables, window)
+    if level == "coarsened":
+        tables = _coarsened(tables, assessment.methodology.window)
     return {f"inputs/{name}.csv": table for name, table in tables.items()}
 
 
@@ -85,7 +83,9 @@ def _totals(assessment: Assessment) -> pd.DataFrame:
     return counts.reset_index()[list(_TOTAL_COLUMNS)]
 
 
-def _coarsened(tables: Mapping[str, pd.DataFrame], window: Window) -> dict[str, pd.DataFrame]:
+def _coarsened(tables: Mapping[str, pd.DataFrame], window: Window | None) -> dict[str, pd.DataFrame]:
+    if window is None:
+        raise ValueError("weeks count from the first day of the window, and there is none")
     incidents = tables["incidents"].copy()
     empty = pd.Series("", index=incidents.index)
     days = incidents.get("date", empty).where(lambda cells: cells != "", incidents.get("date_start", empty))
@@ -228,8 +228,3 @@ def _texts_of(value: Any) -> Iterator[str]:
 def input_files(tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
     """Return tables as CSV by path."""
     return {path: csv_bytes(table) for path, table in tables.items()}
-
-
-def level_fault(level: str) -> Fault:
-    """Return the fault of a level that needs the assessment, without it."""
-    return Fault("--assessment", f"is needed to publish inputs at the level {level}; name the assessment folder")

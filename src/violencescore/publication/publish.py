@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import xarray as xr
 
 from violencescore import __version__
 from violencescore.assessment import Assessment, read_assessment
-from violencescore.errors import InputError, RefusedError
+from violencescore.errors import Fault, InputError, RefusedError
 from violencescore.methodology import Methodology, Sampling
 from violencescore.names import CHAIN, DRAW
 from violencescore.output import write_folder
@@ -27,7 +28,6 @@ from violencescore.publication.disclosure import (
     disclosed_tables,
     input_files,
     leaked_ids,
-    level_fault,
     level_faults,
     source_names,
 )
@@ -133,15 +133,11 @@ def publish(
         files[ATTRIBUTION] = _attribution(run)
     files |= contents.derived_files(contents.read_stated(files))
     _require_published_verdict(files, run)
-    faults = list(level_faults(files, disclosed.level))
-    faults += [f"{path} holds a signing key." for path, content in files.items() if _SECRET in content]
-    if assessment is not None and disclosed.level != "full":
-        faults += leaked_ids(files, assessment.incidents["incident_id"], source_names(assessment))
-    if faults:
-        raise RefusedError("Nothing was published, since it would tell too much:\n" + "\n".join(faults))
+    _require_discreet(files, disclosed.level, assessment)
     title = shown_text(run.methodology.title or run.methodology.id)
     created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    about = {"name": run.methodology.id.lower(), "title": title, "created": created, "version": __version__}
+    name = re.sub(r"[^a-z0-9._-]", "-", run.methodology.id.lower())
+    about = {"name": name, "title": title, "created": created, "version": __version__}
     signed = sign_files(files, key, about)
     with write_folder(out) as staging:
         for path, content in signed.items():
@@ -150,10 +146,21 @@ def publish(
     return signed
 
 
+def _require_discreet(files: Mapping[str, bytes], level: Level, assessment: Assessment | None) -> None:
+    """Refuse files that hold more than their level allows, or a key."""
+    faults = list(level_faults(files, level))
+    faults += [f"{path} holds a signing key." for path, content in files.items() if _SECRET in content]
+    if assessment is not None and level != "full":
+        faults += leaked_ids(files, assessment.incidents["incident_id"], source_names(assessment))
+    if faults:
+        raise RefusedError("Nothing was published, since it would tell too much:\n" + "\n".join(faults))
+
+
 def _read_inputs(run: Run, disclosed: Disclosed) -> Assessment | None:
     if disclosed.folder is None:
         if disclosed.level != "aggregate":
-            raise InputError([level_fault(disclosed.level)])
+            rule = f"is needed to publish inputs at the level {disclosed.level}; name the assessment folder"
+            raise InputError([Fault("--assessment", rule)])
         return None
     assessment = read_assessment(disclosed.folder)
     require_same_inputs(run, assessment)
