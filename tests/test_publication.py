@@ -7,11 +7,23 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from publication_cases import AFTERWARDS, BEFORE, MEANS, METHODOLOGY, PANEL, Case, change_json, make_case, write_tables
+from publication_cases import (
+    AFTERWARDS,
+    BEFORE,
+    MEANS,
+    METHODOLOGY,
+    PANEL,
+    Case,
+    change_json,
+    make_case,
+    write_hand_run,
+    write_tables,
+)
 
 from violencescore import cli
 from violencescore.assessment import read_assessment, read_choices
 from violencescore.errors import InputError, RefusedError
+from violencescore.publication import small_verifier
 from violencescore.publication.commitment import chain_bytes, commit
 from violencescore.publication.disclosure import disclosed_tables, input_files, leaked_ids, level_faults
 from violencescore.publication.keys import make_key
@@ -259,6 +271,11 @@ def test_a_rehearsal_an_early_bundle_and_an_amendment_say_what_they_are(tmp_path
     assert "A <b>slip</b>." in files["announcement.es.txt"].decode()
     assert "A &lt;b&gt;slip&lt;/b&gt;." in files["announcement.es.html"].decode()
     assert has_passed(verify(files))
+    assert all(holds for _, holds in small_verifier.verify(tmp_path / "b3", chain[-1].sha256))
+    dropped = Case(amended.assessment, amended.run, chain[1:], amended.key, None).sign(
+        {**files, "commitment.json": chain_bytes(chain[1:])}
+    )
+    assert "one was dropped" in failed(verify(dropped))
 
 
 # What is refused.
@@ -495,3 +512,24 @@ def test_a_fitted_run_is_published_and_passes(run_folder: Path, assessment_folde
     checks = verify(files, published=chain[-1].sha256)
     assert has_passed(checks), failed(checks)
     assert b"the data are the same to the model" in files["announcement.en.txt"]
+
+
+def test_sealed_weights_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_tables(tmp_path / "assessment", methodology=USE_PANEL)
+    key, secrets, chain, out = (tmp_path / name for name in ("k", "secrets", "c.json", "b"))
+
+    def run(*arguments: object) -> int:
+        return cli.run([str(argument) for argument in arguments])
+
+    assert run("keygen", "--out", key) == 0
+    assert run("commit", folder, "--out", chain, "--key", key, "--rehearsal", "--seal-weights", secrets) == 0
+    made = write_hand_run(tmp_path / "run", folder)
+    given = ("publish", made.folder, "--commitment", chain, "--key", key, "--out", out)
+    assert run(*given) == 3
+    assert "sealed" in capsys.readouterr().err
+    secrets.chmod(0o644)
+    assert run(*given, "--secrets", secrets) == 2
+    secrets.chmod(0o600)
+    assert run(*given, "--secrets", secrets) == 0
+    assert run("verify", out) == 0
+    assert "pooled weights are those that were committed" in capsys.readouterr().out
