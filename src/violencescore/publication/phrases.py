@@ -68,8 +68,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "es": "Con probabilidad de {level} o más, el puesto de {name} es el {low}.",
     },
     "score": {
-        "en": "The score of {name} is {median}; with probability {level} it lies between {low} and {high}.",
-        "es": "La puntuación de {name} es {median}; con probabilidad {level} está entre {low} y {high}.",
+        "en": "The score of {name} is {median} (median); with probability {level} it lies between {low} and {high}.",
+        "es": "La puntuación de {name} es {median} (mediana); con probabilidad {level} está entre {low} y {high}.",
     },
     "pair": {
         "en": "{name} scores above {other} with probability {p} (Monte-Carlo error {error}).",
@@ -136,6 +136,12 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "no_calibration": {
         "en": "How often this rule errs in simulated worlds is not enclosed.",
         "es": "No se adjunta con qué frecuencia yerra esta regla en mundos simulados.",
+    },
+    "winner": {
+        "en": "The score of an organization that is picked for being highest tends to be too high; the model shrinks "
+        "scores towards one another, which allows for that, so nothing more is taken off.",
+        "es": "La puntuación de una organización elegida por ser la más alta tiende a ser excesiva; el modelo acerca "
+        "las puntuaciones entre sí, lo que ya lo tiene en cuenta, y no se descuenta nada más.",
     },
     "recorded": {
         "en": "This counts recorded violence only: unreported violence is not estimated.",

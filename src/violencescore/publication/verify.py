@@ -80,7 +80,10 @@ def verify(files: Files, *, published: str | None = None, key: str | None = None
     """
     checks = [_check("Every file is the one that was signed", integrity_faults(files))]
     if not has_passed(checks):
-        return (*checks, Check("Commitment, draws, tables and claims", "unchecked", ("The files were changed.",)))
+        return (
+            *checks,
+            Check("Commitment, draws, tables and claims", "unchecked", ("The files are not those that were signed.",)),
+        )
     try:
         checks += _check_commitment(files, published, key)
         stated = read_stated(files)
