@@ -27,7 +27,7 @@ sampling
 attribution diagnostics revenue
 montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity
 fitting runs refits example prepare
-report report.text report.identification report.sentences report.worlds report.figures report.tables report.scenarios report.sensitivity
+report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.sensitivity
 report.page
 report.terminal
 simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments
@@ -40,7 +40,8 @@ bench.figures bench.examination report.bench
 publication publication.canonical publication.keys publication.commitment publication.panelists publication.notice
 publication.tabular publication.draws publication.phrases publication.claims publication.announcement publication.disclosure publication.bundle
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
-commands calibrating workbench_commands publishing cli __main__
+elicitation elicitation.forms elicitation.agreement report.elicitation
+commands calibrating workbench_commands publishing weighting cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 

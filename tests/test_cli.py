@@ -18,6 +18,7 @@ from violencescore import cli, progress
 from violencescore.commands import app, import_app
 from violencescore.methodology import shipped_methodology
 from violencescore.simulation import WORLDS
+from violencescore.weighting import weights_app
 
 COMMANDS = (
     "demo", "validate", "fit", "rank", "decide", "report", "simulate", "calibrate", "scenarios", "attribution",
@@ -133,7 +134,10 @@ def test_what_the_demo_decided_can_be_decided_again(demo_folder: Path, capsys: p
 # Help and documentation.
 
 
-@pytest.mark.parametrize("command", [[], *([c] for c in COMMANDS), ["import"], ["import", "ged"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], *([c] for c in COMMANDS), ["import"], ["import", "ged"], ["weights", "form"], ["weights", "combine"]],
+)
 def test_every_command_has_help_that_fits(command: list[str], tmp_path: Path) -> None:
     result = violencescore(*command, "--help", cwd=tmp_path)
     assert result.returncode == 0
@@ -164,11 +168,12 @@ def test_the_help_shows_an_example_of_each_command_that_needs_arguments(capsys: 
 
 def registered_commands() -> set[str]:
     names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    return names | {f"import {command.name}" for command in import_app.registered_commands}
+    below = (("import", import_app), ("weights", weights_app))
+    return names | {f"{group} {command.name}" for group, part in below for command in part.registered_commands}
 
 
 def test_the_commands_are_those_that_are_tested_here() -> None:
-    assert registered_commands() == {*COMMANDS, "import ged"}
+    assert registered_commands() == {*COMMANDS, "import ged", "weights form", "weights combine"}
 
 
 def test_the_readme_names_every_command() -> None:

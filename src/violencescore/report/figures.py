@@ -108,7 +108,7 @@ def svg_text(figure: Figure, *, title: str, description: str, prefix: str) -> st
         Put before every id, so that several figures can share a page.
     """
     stream = StringIO()
-    with _reproducible_svg():
+    with reproducible_svg():
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(stream, format="svg", metadata=nothing)
     root = ElementTree.fromstring(stream.getvalue())  # noqa: S314 (matplotlib wrote it just now)
@@ -195,7 +195,7 @@ def _ordered_rank_probabilities(decision: Decision) -> list[list[float]]:
 
 
 @contextmanager
-def _reproducible_svg() -> Iterator[None]:
+def reproducible_svg() -> Iterator[None]:
     """Text stays text, ids come from a fixed salt, and a glyph that our font lacks is no matter.
 
     The reader's own fonts draw the text; matplotlib's only measure it.
