@@ -17,7 +17,7 @@ PACKAGE = Path(violencescore.__file__).parent
 
 ORDER = """
 errors names fingerprint jsontext output progress
-wording scenario_choices methodology
+wording value_types scenario_choices model_options methodology
 coding formats tables schemas identities relations grouping cleaning assessment
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
 pieces design

@@ -20,9 +20,9 @@ from textbook.scores import QUANTITIES, compared_quantities, expected_scores, wi
 from violencescore.design import Design
 from violencescore.errors import InputError
 from violencescore.fitting import Fit
-from violencescore.methodology import Priors
 from violencescore.model import layout as lay
 from violencescore.model.kernel import Kernel
+from violencescore.model_options import Priors
 
 
 def textbook_point(kernel: Kernel, design: Design, priors: Priors, vector: np.ndarray) -> dict[str, np.ndarray]:

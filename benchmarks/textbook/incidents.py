@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from violencescore.design import NAMES, SPEAKS, UNKNOWN, Design
 from violencescore.errors import Fault, InputError
-from violencescore.methodology import Priors
+from violencescore.model_options import Priors
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

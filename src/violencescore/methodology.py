@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,8 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -28,8 +26,10 @@ from pydantic import (
 
 from violencescore.errors import Fault, InputError
 from violencescore.fingerprint import canonical_sha256
+from violencescore.model_options import Channel, FalseFlag, Priors
 from violencescore.names import category_label
-from violencescore.scenario_choices import PARTS, Scenario, scenario_faults
+from violencescore.scenario_choices import Scenario, scenario_faults
+from violencescore.value_types import Count, Day, NonNegative, Part, Positive, Share, Text, Word
 from violencescore.wording import ManyFaults, plain_findings, value_as_text
 
 DEFAULT = "kleiman-2011"
@@ -41,35 +41,7 @@ _MAX_DOTS = 200  # in a line: the parser's memory grows with the square of the p
 _MAX_MESSAGE = 200
 
 
-def _read_day(value: Any) -> Any:
-    # pydantic would read 20260701 as seconds since 1970; only dates and ISO text are dates here.
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            pass
-    raise ValueError("is not a date; write it as 2026-07-01 (ISO 8601, without quotes or time)")
-
-
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
-NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
-Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
-Count = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
-Flag = Annotated[bool, Field(strict=True)]
-Beta = tuple[Positive, Positive]
-Day = Annotated[date, BeforeValidator(_read_day)]
-Word = Annotated[str, Field(pattern=r"^\w[\w .\-]*$", max_length=100)]
-Text = Annotated[str, Field(max_length=100_000)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Window(_Part):
+class Window(Part):
     """The window that is judged, and the baseline before it that informs the model only.
 
     ``announced`` (default: ``start``) is the day from which organizations knew that they are watched;
@@ -103,14 +75,14 @@ class Window(_Part):
         return first
 
 
-class Score(_Part):
+class Score(Part):
     """What is estimated: conduct (``realized``) or tendency (``rate``), as a total or per unit of size."""
 
     estimand: Literal["realized", "rate"] = "realized"
     per: Literal["none", "revenue", "flow"] = "none"
 
 
-class DecisionRule(_Part):
+class DecisionRule(Part):
     """When one organization is named: shares of probability, and the margin by which it must lead."""
 
     confidence: Annotated[float, Field(strict=True, gt=0.5, lt=1)] = 0.90
@@ -119,7 +91,7 @@ class DecisionRule(_Part):
     tie_break: Literal["share"] = "share"
 
 
-class Category(_Part):
+class Category(Part):
     """One scored kind of harm. Without a victim role it takes what no more specific category takes."""
 
     element: Word
@@ -137,22 +109,7 @@ class Category(_Part):
         return category_label(self.element, self.victim_role)
 
 
-class Channel(_Part):
-    """A kind of evidence: can it be forged, how often is it right, does it name a set of candidates?"""
-
-    forgeable: Flag
-    accuracy: Beta = (8.0, 2.0)
-    candidates: Flag = False
-
-
-class FalseFlag(_Part):
-    """Beta priors of the share of incidents that are staged as a rival's, per period."""
-
-    baseline: Beta = (1.0, 40.0)
-    window: Beta = (1.0, 15.0)
-
-
-class Harms(_Part):
+class Harms(Part):
     """Elements that may describe the same victims, the one that counts first."""
 
     precedence: tuple[Word, ...] = ("killing", "kidnapping")
@@ -163,14 +120,14 @@ class Harms(_Part):
         return _require_distinct(value)
 
 
-class Weights(_Part):
+class Weights(Part):
     """Whose weights count, and how a panel's are pooled."""
 
     use: Literal["published", "panel"] = "published"
     pool: Literal["linear", "logarithmic", "median"] = "linear"
 
 
-class RevenuePrior(_Part):
+class RevenuePrior(Part):
     """Prior of revenues, on the log scale; ``interval`` is the share that (low, high) cover."""
 
     pooling: Literal["fixed", "learned"] = "fixed"
@@ -180,29 +137,7 @@ class RevenuePrior(_Part):
     spread: Positive = 1.0
 
 
-class Priors(_Part):
-    """Scales of the model's weakly informative priors, on the log or logit scale."""
-
-    level_shift_scale: Positive = 0.7
-    log_rate_scale: Positive = 1.0
-    other_scale: Positive = 1.5
-    kind_scale: Positive = 0.7
-    period_scale: Positive = 0.3
-    region_scale: Positive = 1.5
-    presence_scale: Positive = 1.5
-    reach_mean: Number = 0.0
-    reach_location_scale: Positive = 1.5
-    reach_scale: Positive = 1.0
-    notoriety_scale: Positive = 1.0
-    confusion_scale: NonNegative = 0.0
-    false_flag_scale: Positive = 1.0
-    target_scale: Positive = 2.0
-    contested_scale: Positive = 2.5
-    engagement_scale: Positive = 1.0
-    scale_spread: Positive = 0.5
-
-
-class Sampling(_Part):
+class Sampling(Part):
     """How the posterior is drawn, and when the draws are good enough to be used."""
 
     draws: Count = 700
@@ -216,7 +151,7 @@ class Sampling(_Part):
     max_extensions: Annotated[int, Field(strict=True, ge=0, le=100)] = 5
 
 
-class Methodology(_Part):
+class Methodology(Part):
     """Every choice that stands behind a verdict; see the comments in ``models/kleiman-2011.toml``.
 
     ``category`` keeps the order of the file, which is also the order of precedence for naming the
@@ -301,7 +236,7 @@ class Methodology(_Part):
         return canonical_sha256(self.model_dump(mode="json"))
 
 
-_PARTS: tuple[type[BaseModel], ...] = (Methodology, *_Part.__subclasses__(), *PARTS)
+_PARTS: tuple[type[BaseModel], ...] = (Methodology, *Part.__subclasses__())
 _KEYS = tuple({key: None for part in _PARTS for key in part.model_fields})
 
 

@@ -5,31 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from violencescore.names import category_label
+from violencescore.value_types import NonNegative, Part, Positive
 
 EACH = "*"
 """In place of a channel or source: one scenario for each that occurs."""
 
-Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
-Weight = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
 Name = Annotated[str, Field(pattern=r"^\w[\w .\-]*$", max_length=100)]
 Id = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FalseFlagChange(_Part):
+class FalseFlagChange(Part):
     """Beta priors of the share of staged incidents that take the place of the methodology's."""
 
     baseline: tuple[Positive, Positive] | None = None
     window: tuple[Positive, Positive] | None = None
 
 
-class Scenario(_Part):
+class Scenario(Part):
     """One change, or several together, under which the verdict is computed again.
 
     ``without_channel`` and ``without_source`` name one, or ``"*"`` for a scenario each; its name is then appended to
@@ -42,7 +37,7 @@ class Scenario(_Part):
     false_flag: FalseFlagChange | None = None
     without_channel: Id | None = None
     without_source: Id | None = None
-    weights: Literal["equal", "any"] | dict[Id, Weight] | None = None
+    weights: Literal["equal", "any"] | dict[Id, NonNegative] | None = None
     per: Literal["none", "revenue", "flow"] | None = None
     estimand: Literal["realized", "rate"] | None = None
 
@@ -61,9 +56,6 @@ class Scenario(_Part):
                 "changes nothing; state false_flag, without_channel, without_source, weights, per or estimand"
             )
         return self
-
-
-PARTS: tuple[type[BaseModel], ...] = (Scenario, FalseFlagChange)
 
 
 def split_label(label: str) -> tuple[str, str]:

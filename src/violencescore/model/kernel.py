@@ -19,7 +19,6 @@ import numpy.typing as npt
 from numba import carray, cfunc, njit, types
 
 from violencescore.design import Design
-from violencescore.methodology import Priors
 from violencescore.model import layout as lay
 from violencescore.model.cells import arrange_groups, cell_weight, contest_gradient
 from violencescore.model.coordinates import NO_COORDINATES, to_vector, to_vector_gradient
@@ -46,6 +45,7 @@ from violencescore.model.patterns import (
 from violencescore.model.types import Array, FactorArrays, GroupArrays, Index, PartArrays, SightArrays
 from violencescore.model.violence import violence, violence_gradient
 from violencescore.model.zerosum import OPTIONS
+from violencescore.model_options import Priors
 
 
 @njit(**OPTIONS)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from violencescore.design import Design
-from violencescore.methodology import Priors
+from violencescore.model_options import Priors
 
 BLOCKS = (
     "level",

@@ -16,8 +16,8 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from violencescore.design import NAMES, SET, SILENT, SPEAKS, Design
-from violencescore.methodology import Priors
 from violencescore.model.layout import LEVEL_SCALE, STAGING_MEMORY
+from violencescore.model_options import Priors
 
 Tensor = Any
 
