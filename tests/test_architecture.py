@@ -17,14 +17,14 @@ PACKAGE = Path(violencescore.__file__).parent
 
 ORDER = """
 errors names fingerprint jsontext output progress
-wording value_types scenario_choices model_options methodology
-coding formats tables schemas identities relations grouping cleaning assessment
+wording value_types unit_options scenario_choices model_options methodology
+coding formats tables reading schemas identities events supply relations grouping cleaning assessment trees networks units
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
 pieces design
 model model.types model.zerosum model.layout model.effects model.violence model.coordinates model.evidence model.cells model.patterns model.packing model.logarithm model.kernel
 model.specification model.quantities model.pilot
 sampling
-attribution diagnostics revenue
+attribution parting diagnostics revenue flows levels
 montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity
 fitting runs refits example prepare
 report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.sensitivity

@@ -6,8 +6,6 @@ an `InputError` that lists every fault of every table and of the methodology at 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,15 +25,16 @@ from violencescore.cleaning import (
 )
 from violencescore.coding import EMPTY, Coded, are_among, decode, encode
 from violencescore.errors import Fault, InputError
+from violencescore.events import event_faults, with_ends
 from violencescore.grouping import compress
 from violencescore.identities import Directory, build_directory, check_organizations
-from violencescore.methodology import Methodology, methodology_from_bytes
+from violencescore.methodology import Methodology
 from violencescore.names import category_label
+from violencescore.reading import METHODOLOGY, check_package, read_methodology
 from violencescore.schemas import COLUMNS, REQUIRED_TABLES, check_columns
-from violencescore.tables import Table, empty_table, is_present, read_content, read_table
+from violencescore.supply import clean_networks, flow_faults, tree_faults
+from violencescore.tables import Table, empty_table, read_table
 
-_METHODOLOGY = "methodology.toml"
-_PACKAGE = "datapackage.json"
 NO_WINDOW = "is missing; state the first and the last day that count as start and end"
 
 
@@ -69,6 +68,12 @@ class Assessment:
         kind (``revenue`` or ``flow``), unit.
     panel_weights
         panelist_id, category (label), element, victim_role, weight (float64).
+    events
+        event_id, date (datetime64), kind, organization_id, other_id (may be empty).
+    networks
+        network_id, region, best, low, high (float64), unit, settled_id (may be empty).
+    network_evidence
+        As evidence, with network_id.
     messages
         What was left out, and how much of it, as sentences.
     inputs
@@ -84,6 +89,9 @@ class Assessment:
     reports: pd.DataFrame
     revenue: pd.DataFrame
     panel_weights: pd.DataFrame
+    events: pd.DataFrame
+    networks: pd.DataFrame
+    network_evidence: pd.DataFrame
     messages: tuple[str, ...]
     inputs: Mapping[str, str]
 
@@ -113,11 +121,11 @@ def read_assessment(
     inputs: dict[str, str] = {}
     faults: list[Fault] = []
     if methodology is None:
-        methodology, found = _read_methodology(folder, inputs)
+        methodology, found = read_methodology(folder, inputs)
         faults += found
     if methodology is not None and methodology.window is None:
-        faults.append(Fault(_METHODOLOGY, NO_WINDOW, column="window"))
-    faults += _check_package(folder, inputs)
+        faults.append(Fault(METHODOLOGY, NO_WINDOW, column="window"))
+    faults += check_package(folder, inputs)
     tables, found = _read_tables(folder, inputs)
     faults += found
     checked, found = _check_tables(tables, methodology)
@@ -152,9 +160,9 @@ def read_choices(folder: str | Path) -> Choices:
     if not folder.is_dir():
         raise InputError([Fault(str(folder), "is not a folder; name the folder that holds the methodology")])
     inputs: dict[str, str] = {}
-    methodology, faults = _read_methodology(folder, inputs)
+    methodology, faults = read_methodology(folder, inputs)
     if methodology is not None and methodology.window is None:
-        faults.append(Fault(_METHODOLOGY, NO_WINDOW, column="window"))
+        faults.append(Fault(METHODOLOGY, NO_WINDOW, column="window"))
     names = ("organizations", "panel_weights")
     tables, found = _read_tables(folder, inputs, names)
     checked, more = _check_tables(tables, methodology)
@@ -166,6 +174,10 @@ def read_choices(folder: str | Path) -> Choices:
     )
     weights = _clean_panel(panel.decoded(), methodology, [])
     return Choices(methodology, organizations.frame.reset_index(drop=True), weights, inputs)
+
+
+_KEYS = ("incident_id", "network_id")
+"""Columns whose codes are the same in all tables."""
 
 
 def _read_tables(
@@ -182,42 +194,9 @@ def _read_tables(
         inputs |= digests
         if table is not None:
             tables[name] = table
-            known |= {column: words for column, words in table.words.items() if column == "incident_id"}
+            known |= {column: words for column, words in table.words.items() if column in _KEYS}
         pa.default_memory_pool().release_unused()  # the text, of which codes are left
     return tables, faults
-
-
-def _read_methodology(folder: Path, inputs: dict[str, str]) -> tuple[Methodology | None, list[Fault]]:
-    if not is_present(folder / _METHODOLOGY):
-        return None, [
-            Fault(
-                _METHODOLOGY,
-                'is missing; write one, for instance with extends = "kleiman-2011" and a [window]',
-            )
-        ]
-    content = read_content(folder / _METHODOLOGY)
-    if isinstance(content, Fault):
-        return None, [content]
-    inputs[_METHODOLOGY] = hashlib.sha256(content).hexdigest()
-    try:
-        return methodology_from_bytes(content, _METHODOLOGY), []
-    except InputError as error:
-        return None, list(error.faults)
-
-
-def _check_package(folder: Path, inputs: dict[str, str]) -> list[Fault]:
-    if not is_present(folder / _PACKAGE):
-        return []
-    content = read_content(folder / _PACKAGE)
-    if isinstance(content, Fault):
-        return [content]
-    inputs[_PACKAGE] = hashlib.sha256(content).hexdigest()
-    try:
-        json.loads(content)
-    except (ValueError, RecursionError) as error:
-        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
-        return [Fault(_PACKAGE, "is not valid JSON; correct it, or remove the file, which is optional", row=line)]
-    return []
 
 
 def _check_tables(tables: Mapping[str, Table], methodology: Methodology | None) -> tuple[dict[str, Coded], list[Fault]]:
@@ -242,8 +221,10 @@ def _check_tables(tables: Mapping[str, Table], methodology: Methodology | None) 
         faults += relations.incident_faults(incidents, checked["incidents"].frame)
     for name in ("harms", "evidence", "adjudications", "reports"):
         if name in tables and incidents is not None and "incident_id" in incidents.frame:
-            ids = (checked[table].frame["incident_id"] for table in (name, "incidents"))
-            faults += relations.orphan_faults(tables[name], *ids)
+            faults += relations.orphan_faults(tables[name], checked[name], checked["incidents"])
+    if {"networks", "network_evidence"} <= tables.keys() and "network_id" in tables["networks"].frame:
+        pair = (checked["network_evidence"], checked["networks"])
+        faults += relations.orphan_faults(tables["network_evidence"], *pair, key="network_id", of="networks")
     for name, columns in _REFERENCES.items():
         if name in tables and directory is not None:
             checked[name], found = relations.resolve_organizations(tables[name], checked[name], directory, columns)
@@ -257,6 +238,9 @@ _REFERENCES = {
     "evidence": {"organization_id": True},
     "adjudications": {"organization_id": True, "framed_id": True},
     "revenue": {"organization_id": False},
+    "events": {"organization_id": False, "other_id": False},
+    "networks": {"settled_id": True},
+    "network_evidence": {"organization_id": True},
 }
 
 
@@ -268,17 +252,26 @@ def _relation_faults(
     resolved: bool,
 ) -> list[Fault]:
     faults: list[Fault] = []
+    if (table := tables.get("events")) is not None and resolved:
+        checked["events"] = Coded(checked["events"].decoded(), {})
+        faults += event_faults(table, checked["events"].frame, checked["organizations"].frame)
+    if methodology is not None and resolved:
+        faults += tree_faults(methodology.units, checked["organizations"].frame["organization_id"])
     if (table := tables.get("harms")) is not None:
         frame = checked["harms"].frame
         faults += relations.range_faults(table, frame)
         faults += relations.repeat_faults(table, frame, ["incident_id", "element", "victim_role"], "element")
-    if (table := tables.get("evidence")) is not None:
-        evidence = checked["evidence"]
-        evidence = Coded(evidence.frame.assign(piece=number_pieces(evidence.frame)), evidence.words)
-        checked["evidence"] = evidence
-        if methodology is not None and resolved:
-            single = frozenset(name for name, channel in methodology.channels.items() if not channel.candidates)
-            faults += relations.candidate_faults(table, evidence, single)
+    for name, key in (("evidence", "incident_id"), ("network_evidence", "network_id")):
+        if (table := tables.get(name)) is not None:
+            evidence = checked[name]
+            evidence = Coded(evidence.frame.assign(piece=number_pieces(evidence.frame, key)), evidence.words)
+            checked[name] = evidence
+            if methodology is not None and resolved:
+                single = frozenset(word for word, channel in methodology.channels.items() if not channel.candidates)
+                faults += relations.candidate_faults(table, evidence, single)
+    if (table := tables.get("networks")) is not None:
+        faults += relations.range_faults(table, checked["networks"].frame)
+        faults += flow_faults(table, checked["networks"], checked.get("revenue"), methodology)
     if (table := tables.get("adjudications")) is not None:
         faults += relations.adjudication_faults(table, checked["adjudications"])
     if (table := tables.get("revenue")) is not None:
@@ -329,7 +322,7 @@ def _clean(
     staged = adjudications["false_flag"].astype("boolean").mask(adjudications["framed_id"] != "", True)
     return Assessment(
         methodology=methodology,
-        organizations=tables["organizations"].frame.reset_index(drop=True),
+        organizations=with_ends(tables["organizations"].frame, tables["events"].decoded()).reset_index(drop=True),
         incidents=incidents.decoded(),
         harms=harms.decoded(),
         evidence=_clean_evidence(_among(tables.pop("evidence"), incidents), messages),
@@ -337,6 +330,11 @@ def _clean(
         reports=_drop_repeats(_among(tables["reports"], incidents), "reports", messages).decoded(),
         revenue=_clean_revenue(tables["revenue"], messages),
         panel_weights=_clean_panel(tables["panel_weights"].decoded(), methodology, messages),
+        events=tables["events"].decoded().reset_index(drop=True),
+        networks=(networks := clean_networks(tables["networks"].decoded(), methodology, messages)),
+        network_evidence=_clean_evidence(
+            tables["network_evidence"], messages, "network_id", known=networks["network_id"]
+        ),
         messages=tuple(messages),
         inputs=dict(inputs),
     )
@@ -344,7 +342,7 @@ def _clean(
 
 def _date_incidents(table: Coded, methodology: Methodology, messages: list[str]) -> Coded:
     if methodology.window is None:  # reported as a fault before
-        raise InputError([Fault(_METHODOLOGY, "is missing; state start and end", column="window")])
+        raise InputError([Fault(METHODOLOGY, "is missing; state start and end", column="window")])
     incidents = table.frame
     start = incidents["date"].fillna(incidents["date_start"])
     end = incidents["date_end"].fillna(start)
@@ -389,16 +387,23 @@ def _harmed_incidents(incidents: Coded, all_harms: Coded, harms: Coded, messages
     return incidents.rows(scored)
 
 
-def _clean_evidence(evidence: Coded, messages: list[str]) -> pd.DataFrame:
+def _clean_evidence(
+    evidence: Coded, messages: list[str], key: str = "incident_id", known: pd.Series | None = None
+) -> pd.DataFrame:
     if "piece" not in evidence.frame:  # there is no such table
         evidence = Coded(evidence.frame.assign(piece=np.empty(0, dtype=np.int64)), evidence.words)
-    copies = is_copy(evidence.frame)
+    if known is not None:
+        evidence = evidence.rows(evidence.text(key).isin(known))
+    copies = is_copy(evidence.frame, key)
     if n_copies := int(copies.sum()):
-        messages.append(f"{_count(n_copies, 'row')} of evidence repeat others (copies) and were left out.")
+        messages.append(f"{_count(n_copies, 'row')} of {_TABLE_OF[key]} repeat others (copies) and were left out.")
     evidence = evidence.rows(~copies)
     _, piece = compress(evidence.frame["piece"].to_numpy(), 0)
-    columns = ["incident_id", "channel", "organization_id", "piece", "origin", "source_id"]
+    columns = [key, "channel", "organization_id", "piece", "origin", "source_id"]
     return evidence.decoded().assign(piece=piece)[columns]
+
+
+_TABLE_OF = {"incident_id": "evidence", "network_id": "network_evidence"}
 
 
 def _clean_revenue(table: Coded, messages: list[str]) -> pd.DataFrame:

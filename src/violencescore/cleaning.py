@@ -81,17 +81,17 @@ def resolve_overlaps(harms: pd.DataFrame, precedence: Sequence[Hashable]) -> pd.
     return result.drop(index=emptied)
 
 
-def number_pieces(evidence: pd.DataFrame) -> IntArray:
-    """Return the piece of evidence of each row: same incident, channel and origin (codes) are one.
+def number_pieces(evidence: pd.DataFrame, key: str = "incident_id") -> IntArray:
+    """Return the piece of evidence of each row: same incident (or other ``key``), channel and origin (codes) are one.
 
     Without an origin each row is its own. Numbers count from 0 in the order of the rows.
     """
     origin = evidence["origin"].to_numpy()
     own = -1 - np.arange(len(origin))
-    return number_rows(evidence["incident_id"], evidence["channel"], np.where(origin == EMPTY, own, origin))
+    return number_rows(evidence[key], evidence["channel"], np.where(origin == EMPTY, own, origin))
 
 
-def is_copy(evidence: pd.DataFrame) -> NDArray[np.bool_]:
+def is_copy(evidence: pd.DataFrame, key: str = "incident_id") -> NDArray[np.bool_]:
     """Return which rows (codes, with their piece) say again what an earlier row said.
 
     The same organization twice in one piece; without an origin, the same incident, channel,
@@ -102,7 +102,7 @@ def is_copy(evidence: pd.DataFrame) -> NDArray[np.bool_]:
     shared = np.flatnonzero(np.bincount(piece)[piece] > 1)
     _mark_repeats(copies, shared, evidence, "piece", "organization_id")
     sourced = np.flatnonzero((evidence["origin"] == EMPTY) & (evidence["source_id"] != EMPTY))
-    _mark_repeats(copies, sourced, evidence, "incident_id", "channel", "organization_id", "source_id")
+    _mark_repeats(copies, sourced, evidence, key, "channel", "organization_id", "source_id")
     return copies
 
 
@@ -116,7 +116,7 @@ def _mark_repeats(marks: NDArray[np.bool_], rows: NDArray[np.intp], frame: pd.Da
 def leave_out_sources(tables: Mapping[str, Coded], sources: Collection[str]) -> dict[str, Coded]:
     """Return the tables as they would be if some sources did not exist.
 
-    Their rows of evidence, reports and revenue go. So does an incident that only they list in ``reports``, unless
+    Their rows of evidence (of networks, too), reports and revenue go. So does an incident that only they list in ``reports``, unless
     evidence of another source or an adjudication speaks of it. To be done before copies are dropped: what another
     source repeated stays known through that source.
 
@@ -130,7 +130,7 @@ def leave_out_sources(tables: Mapping[str, Coded], sources: Collection[str]) -> 
     kept = dict(tables)
     if not sources:
         return kept
-    for name in ("evidence", "reports", "revenue"):
+    for name in ("evidence", "reports", "revenue", "network_evidence"):
         kept[name] = tables[name].rows(~tables[name].text("source_id").isin(list(sources)))
     gone = np.unique(tables["reports"].frame["incident_id"])
     for name in ("reports", "evidence", "adjudications"):

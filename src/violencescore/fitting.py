@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
@@ -19,17 +20,20 @@ from violencescore.decision import Decision, needs_more_draws
 from violencescore.design import Design, build_design
 from violencescore.diagnostics import Diagnostics, diagnose
 from violencescore.errors import RefusedError
+from violencescore.flows import Flows, flow_dataset, with_flow_failures
+from violencescore.levels import Level, build_level, drawn_for, enough_flows, level_groups, member_harm, sample_revenues
 from violencescore.methodology import Sampling
 from violencescore.model.kernel import Kernel, build_kernel
 from violencescore.model.quantities import quantities, sample_prior
 from violencescore.names import BASELINE, CATEGORY, ORGANIZATION, WINDOW
-from violencescore.revenue import sample_revenue
+from violencescore.networks import FLOW, uses_networks
+from violencescore.parting import join_parts, parted_design
 from violencescore.sampling import (
     Draws,
     Progress,
     compile_kernel,
     no_progress,
-    sample_batches,
+    sample_safely,
 )
 from violencescore.scores import NO_PANEL, no_estimates, panel_weight_array, pool_weights, score_draws
 from violencescore.sensitivity import prior_parts
@@ -45,7 +49,8 @@ class Fit:
     Attributes
     ----------
     posterior
-        Groups ``posterior`` (named quantities), ``harms``, ``revenue`` and ``weights`` where there are any,
+        Groups ``posterior`` (named quantities), ``harms``, ``revenue``, ``weights``, ``units`` (from which scores under
+        other published trees follow) and ``flows`` (what distribution networks say) where there are any,
         ``sample_stats``, ``log_prior`` and ``log_likelihood`` (see ``sensitivity``).
     decision
         The verdict under the methodology.
@@ -125,44 +130,35 @@ def fit_assessment(
 
     # The chains need no interpreter: what comes after them is compiled meanwhile.
     threading.Thread(target=compile_attribution, args=(kernel, design), daemon=True).start()
+    level = build_level(assessment)
+    parted = parted_design(design, assessment, None if level is None else level.classes)
     so_far: Attribution | None = None
+    flows: Flows | None = None
     watch = time.perf_counter()
-    with closing(_sample_safely(kernel, design, sampling, sample_seed, progress)) as batches:
+    with closing(sample_safely(kernel, design, sampling, sample_seed, progress)) as batches:
         for batch, draws_so_far in enumerate(batches):
             seconds["sample"] += time.perf_counter() - watch
             watch = time.perf_counter()
-            attribution = _attribute(kernel, design, draws_so_far, so_far, score_seed + batch, progress)
+            so_far = _attribute(kernel, parted, draws_so_far, so_far, score_seed + batch, progress)
+            attribution, by_class = join_parts(so_far, design)
+            flows = enough_flows(assessment, sampling, flows, draws_so_far.vectors.shape[1], progress)
+            rng = np.random.default_rng(revenue_seed)
             posterior = build_posterior(
-                assessment, design, kernel, draws_so_far, attribution, np.random.default_rng(revenue_seed)
+                assessment, design, kernel, draws_so_far, attribution, rng, flows=flows, level=level, by_class=by_class
             )
             scores = score_draws(posterior, methodology)
             diagnostics = diagnose(draws_so_far, scores, posterior["posterior"].to_dataset(), prior, sampling, named)
+            if flows is not None and methodology.score.per == FLOW:
+                diagnostics = with_flow_failures(diagnostics, flows)
             decision = decide_posterior(posterior, methodology, diagnostics.to_json_dict({}))
             seconds["scores"] += time.perf_counter() - watch
-            so_far, watch = attribution, time.perf_counter()
+            watch = time.perf_counter()
             if not _is_extended(diagnostics, decision, sampling):
                 break
     if densities:
         for group, values in prior_parts(kernel, design, draws_so_far.vectors).items():
             posterior[group] = xr.DataTree(values)
     return Fit(assessment, design, posterior, attribution, diagnostics, decision, sampling.seed, seconds)
-
-
-def _sample_safely(
-    kernel: Kernel, design: Design, sampling: Sampling, seed: int, progress: Progress
-) -> Generator[Draws]:
-    """Draws so far; all of them anew, with shorter steps, once some diverge."""
-    for attempt in range(sampling.max_extensions + 1):
-        last = attempt == sampling.max_extensions
-        with closing(sample_batches(kernel, design, sampling, seed + attempt, progress)) as batches:
-            for draws in batches:
-                if draws.divergent.sum() > sampling.max_divergences and not last:
-                    break
-                yield draws
-            else:
-                return
-        # Steps were too long somewhere.
-        sampling = sampling.model_copy(update={"target_accept": 1.0 - (1.0 - sampling.target_accept) / 3.0})
 
 
 def _attribute(
@@ -194,7 +190,8 @@ def require_scorable(assessment: Assessment) -> None:
     """
     methodology = assessment.methodology
     per = methodology.score.per
-    if per != "none" and not (assessment.revenue["kind"] == per).any():
+    from_networks = per == FLOW and uses_networks(assessment)
+    if per != "none" and not from_networks and not (assessment.revenue["kind"] == per).any():
         raise RefusedError(no_estimates(per))
     if methodology.weights.use == "panel":
         panel = panel_weight_array(assessment.panel_weights, methodology)
@@ -218,29 +215,43 @@ def build_posterior(
     draws: Draws,
     attribution: Attribution,
     rng: np.random.Generator,
+    *,
+    flows: Flows | None = None,
+    level: Level | None = None,
+    by_class: npt.NDArray[np.float64] | None = None,
 ) -> xr.DataTree:
-    """Put draws of parameters, harms, revenue and the panel's weights into one tree."""
+    """Put draws of parameters, harms, revenue and the panel's weights into one tree.
+
+    Parameters
+    ----------
+    flows
+        What distribution networks say of flows.
+    level, by_class
+        How organizations make units, and the harm by class of incident where units change or allies share.
+    """
     table = assessment.organizations
     names = dict(zip(table["organization_id"], table["name"], strict=True))
+    shape = draws.vectors.shape[:2]
+    revenue, estimated = sample_revenues(assessment, drawn_for(design, level), flows, shape, rng)
     groups = {
         "posterior": quantities(kernel, design, draws.vectors),
         "sample_stats": xr.Dataset(
             {"diverging": (("chain", "draw"), draws.divergent), "n_steps": (("chain", "draw"), draws.steps)}
         ),
-        "harms": _harms(design, attribution, names),
     }
-    ranked = [o for o, r in zip(design.organizations, design.rankable, strict=True) if r]
-    shape, prior = draws.vectors.shape[:2], assessment.methodology.revenue
-    revenue = {
-        kind: (("chain", "draw", ORGANIZATION), sample_revenue(rows, ranked, prior, shape, rng))
-        for kind, rows in assessment.revenue.groupby("kind")
-    }
-    if revenue:
-        groups["revenue"] = xr.Dataset(revenue, coords={ORGANIZATION: ranked})
+    if level is None:
+        groups["harms"] = _harms(design, attribution, names)
+        groups |= {} if revenue is None else {"revenue": revenue}
+    else:
+        harm = member_harm(design, attribution, by_class)
+        groups |= level_groups(level, harm, revenue, estimated, names, design.categories)
+    if flows is not None:
+        groups["flows"] = flow_dataset(flows)
     panel = panel_weight_array(assessment.panel_weights, assessment.methodology)
     if panel is not None:
         groups["weights"] = xr.Dataset({"panel_weight": panel})
     tree = xr.DataTree.from_dict(groups)
+    ranked = [str(id_) for id_ in groups["harms"][ORGANIZATION].values]
     tree.attrs["names"] = json.dumps({o: names[o] for o in ranked}, ensure_ascii=False)
     for period, days in zip(design.periods, design.days, strict=True):
         tree.attrs[f"days_{period}"] = float(days)

@@ -29,6 +29,7 @@ from violencescore.fingerprint import canonical_sha256
 from violencescore.model_options import Channel, FalseFlag, Priors
 from violencescore.names import category_label
 from violencescore.scenario_choices import Scenario, scenario_faults
+from violencescore.unit_options import FlowRule, Units
 from violencescore.value_types import Count, Day, NonNegative, Part, Positive, Share, Text, Word
 from violencescore.wording import ManyFaults, plain_findings, value_as_text
 
@@ -178,6 +179,8 @@ class Methodology(Part):
     harms: Harms = Field(default_factory=Harms, validate_default=True)
     weights: Weights = Weights()
     revenue: RevenuePrior = RevenuePrior()
+    units: Units = Units()
+    flow: FlowRule = FlowRule()
     priors: Priors = Priors()
     sampling: Sampling = Sampling()
     scenario: tuple[Scenario, ...] = ()
@@ -185,7 +188,7 @@ class Methodology(Part):
     @field_validator("scenario")
     @classmethod
     def _known_words(cls, value: tuple[Scenario, ...], info: ValidationInfo) -> tuple[Scenario, ...]:
-        words = [info.data.get(key) for key in ("elements", "victim_roles", "channels")]
+        words = [info.data.get(key) for key in ("elements", "victim_roles", "channels", "units")]
         if all(part is not None for part in words) and (found := list(scenario_faults(value, *words))):  # type: ignore[arg-type]
             raise ManyFaults(found)
         return value

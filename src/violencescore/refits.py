@@ -145,8 +145,11 @@ def scenario_assessment(scenario: Scenario, folder: str | Path, methodology: Met
     changed = read_assessment(folder, changed_methodology(scenario, methodology), without_sources=sources)
     if scenario.without_channel is None:
         return changed
-    kept = changed.evidence["channel"] != scenario.without_channel
-    return dataclasses.replace(changed, evidence=changed.evidence[kept].reset_index(drop=True))
+    incidents, networks = (
+        table[table["channel"] != scenario.without_channel].reset_index(drop=True)
+        for table in (changed.evidence, changed.network_evidence)
+    )
+    return dataclasses.replace(changed, evidence=incidents, network_evidence=networks)
 
 
 def present_channels(assessment: Assessment) -> tuple[str, ...]:
@@ -159,7 +162,7 @@ def present_sources(assessment: Assessment) -> tuple[str, ...]:
     """Return the sources whose absence could change the verdict, most rows first; at most ``MAX_SOURCES``."""
     tables = [assessment.evidence["source_id"], assessment.reports["source_id"]]
     if assessment.methodology.score.per != "none":
-        tables.append(assessment.revenue["source_id"])
+        tables += [assessment.revenue["source_id"], assessment.network_evidence["source_id"]]
     named = pd.concat(tables)
     counts = named[named != ""].value_counts().reset_index()
     ordered = counts.sort_values(["count", "source_id"], ascending=[False, True])

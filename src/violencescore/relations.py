@@ -38,11 +38,14 @@ def resolve_organizations(
     return Coded(frame, words), faults
 
 
-def orphan_faults(table: Table, incident_ids: pd.Series, known: pd.Series) -> Iterator[Fault]:
-    """Incidents that are spoken of and do not exist; both are codes of the same words."""
-    orphan = (incident_ids != EMPTY) & ~are_among(incident_ids, known)
-    rule = "is not an incident of the table incidents; add it there, or correct the id"
-    yield from table.faults(orphan, "incident_id", rule)
+def orphan_faults(
+    table: Table, checked: Coded, known: Coded, *, key: str = "incident_id", of: str = "incidents"
+) -> Iterator[Fault]:
+    """Incidents (or networks) that are spoken of and do not exist; their codes are of the same words in both tables."""
+    ids = checked.frame[key]
+    orphan = (ids != EMPTY) & ~are_among(ids, known.frame[key])
+    rule = f"is not {'an' if of[0] in 'aeiou' else 'a'} {of[:-1]} of the table {of}; add it there, or correct the id"
+    yield from table.faults(orphan, key, rule)
 
 
 def incident_faults(table: Table, incidents: pd.DataFrame) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -142,6 +143,23 @@ def sample_batches(
     finally:
         if whole is None:
             sampler.abort()
+
+
+def sample_safely(
+    kernel: Kernel, design: Design, sampling: Sampling, seed: int, progress: Progress = no_progress
+) -> Generator[Draws]:
+    """Draw in batches as ``sample_batches`` does; all of them anew, with shorter steps, once some diverge."""
+    for attempt in range(sampling.max_extensions + 1):
+        last = attempt == sampling.max_extensions
+        with closing(sample_batches(kernel, design, sampling, seed + attempt, progress)) as batches:
+            for draws in batches:
+                if draws.divergent.sum() > sampling.max_divergences and not last:
+                    break
+                yield draws
+            else:
+                return
+        # Steps were too long somewhere.
+        sampling = sampling.model_copy(update={"target_accept": 1.0 - (1.0 - sampling.target_accept) / 3.0})
 
 
 def _start(kernel: Kernel, design: Design, sampling: Sampling, seed: int, report: Callable[[Any], None]) -> Any:

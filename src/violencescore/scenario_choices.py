@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from violencescore.names import category_label
+from violencescore.unit_options import Units
 from violencescore.value_types import NonNegative, Part, Positive
 
 EACH = "*"
@@ -30,7 +31,8 @@ class Scenario(Part):
     ``without_channel`` and ``without_source`` name one, or ``"*"`` for a scenario each; its name is then appended to
     ``name``. ``weights`` are ``"equal"`` (every category that counts weighs the same), ``"any"`` (weights drawn
     evenly from all that are possible) or a table category -> weight; a category that the methodology does not
-    have is added, without a victim role unless written ``element:victim_role``.
+    have is added, without a victim role unless written ``element:victim_role``. ``units`` is a level or a tree of
+    ``[units]``.
     """
 
     name: Name
@@ -40,6 +42,7 @@ class Scenario(Part):
     weights: Literal["equal", "any"] | dict[Id, NonNegative] | None = None
     per: Literal["none", "revenue", "flow"] | None = None
     estimand: Literal["realized", "rate"] | None = None
+    units: Id | None = None
 
     @field_validator("weights", mode="before")
     @classmethod
@@ -53,7 +56,7 @@ class Scenario(Part):
         changed = self.model_dump(exclude_none=True, exclude={"name"})
         if not any(changed.values()):
             raise ValueError(
-                "changes nothing; state false_flag, without_channel, without_source, weights, per or estimand"
+                "changes nothing; state false_flag, without_channel, without_source, weights, per, estimand or units"
             )
         return self
 
@@ -71,7 +74,11 @@ def split_label(label: str) -> tuple[str, str]:
 
 
 def scenario_faults(
-    scenarios: Iterable[Scenario], elements: Iterable[str], roles: Iterable[str], channels: Iterable[str]
+    scenarios: Iterable[Scenario],
+    elements: Iterable[str],
+    roles: Iterable[str],
+    channels: Iterable[str],
+    units: Units,
 ) -> Iterator[tuple[str, Any, str]]:
     """Yield (key, value, rule) for what scenarios name that the methodology does not know."""
     known = {"element": tuple(elements), "victim role": tuple(roles), "channel": tuple(channels)}
@@ -83,6 +90,9 @@ def scenario_faults(
         if channel not in (None, EACH, *known["channel"]):
             rule = f"is no channel of the methodology; name one of {', '.join(known['channel'])}, or {EACH} for each"
             yield f"{i}.without_channel", channel, rule
+        if scenario.units not in (None, *units.names):
+            rule = f"is no level and no tree of the methodology; choose one of {', '.join(units.names)}"
+            yield f"{i}.units", scenario.units, rule
         for label in scenario.weights if isinstance(scenario.weights, dict) else ():
             element, role = split_label(label)
             for what, word in (("element", element), ("victim role", role)):

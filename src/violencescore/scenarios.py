@@ -21,6 +21,8 @@ from violencescore.montecarlo import Probability
 from violencescore.names import CATEGORY, CHAIN, DRAW
 from violencescore.scenario_choices import EACH, Scenario, split_label
 from violencescore.scores import published_weights, score_draws
+from violencescore.unit_options import PARENT, ROWS
+from violencescore.units import UNITS, posterior_at, tree_names
 
 type Status = Literal["done", "not_converged", "refused", "not_run"]
 
@@ -140,6 +142,8 @@ def changed_methodology(scenario: Scenario, methodology: Methodology) -> Methodo
             update=scenario.false_flag.model_dump(exclude_none=True)
         )
     score = {key: getattr(scenario, key) for key in ("per", "estimand") if getattr(scenario, key) is not None}
+    if scenario.units is not None:
+        update["units"] = methodology.units.model_copy(update={"level": scenario.units})
     if score:
         update["score"] = methodology.score.model_copy(update=score)
     if isinstance(scenario.weights, dict):
@@ -178,6 +182,9 @@ def describe_scenario(scenario: Scenario) -> str:
         parts.append("the total, not divided by anything" if scenario.per == "none" else f"per unit of {scenario.per}")
     if scenario.estimand is not None:
         parts.append({"realized": "what was done", "rate": "what they tend to do"}[scenario.estimand])
+    if scenario.units is not None:
+        words = {ROWS: "each organization by itself", PARENT: "whoever stands below one parent as one"}
+        parts.append(words.get(scenario.units, f"units as in the tree {scenario.units}"))
     return "; ".join(parts)
 
 
@@ -190,6 +197,8 @@ def scenario_scores(scenario: Scenario, posterior: xr.DataTree, methodology: Met
         If scores are to be divided by what no table estimates.
     """
     changed = changed_methodology(scenario, methodology)
+    if scenario.units is not None:
+        posterior = posterior_at(posterior, scenario.units)
     weights = None
     if scenario.weights in ("equal", "any"):
         counted = published_weights(posterior, methodology) > 0
@@ -255,11 +264,14 @@ def draw_scenarios(
 ) -> tuple[ScenarioResult, ...]:
     """Return a result of every scenario of the methodology, in its order.
 
-    Those that follow from the draws are computed now; the others are taken from ``refits``, or shown as not run.
+    Those that follow from the draws are computed now; the others are taken from ``refits``, or shown as not run. After
+    them comes each other published tree of units; draws that lack the parts of units have them in ``refits``.
     """
     found: list[ScenarioResult] = []
-    for scenario in methodology.scenario:
-        if needs_refit(scenario, methodology):
+    wanted = (*methodology.scenario, *unit_scenarios(tree_names(posterior), methodology))
+    for scenario in wanted:
+        lacks_parts = scenario.units not in (None, methodology.units.level) and UNITS not in posterior.children
+        if needs_refit(scenario, methodology) or lacks_parts:
             own = [result for result in refits if result.listed_as == scenario.name]
             found += own or [missing_result(scenario, "not_run", NOT_RUN, refit=True)]
             continue
@@ -268,7 +280,23 @@ def draw_scenarios(
             found.append(result_from_scores(scenario, scores, methodology, diagnostics, refit=False))
         except RefusedError as refusal:
             found.append(missing_result(scenario, "refused", str(refusal), refit=False))
-    return tuple(found)
+    listed = {scenario.name for scenario in wanted}
+    shown = [r for r in refits if r.listed_as.startswith(UNIT_SCENARIO) and r.listed_as not in listed]
+    return (*found, *shown)
+
+
+def unit_scenarios(trees: Sequence[str], methodology: Methodology) -> tuple[Scenario, ...]:
+    """Return a scenario for each published tree that none of the methodology's is about, but for the verdict's own."""
+    said = {s.units for s in methodology.scenario if describe_scenario(s) == describe_scenario(_by_tree(s.units))}
+    return tuple(_by_tree(tree) for tree in trees[1:] if tree not in said)
+
+
+def _by_tree(tree: str | None) -> Scenario:
+    return Scenario(name=f"{UNIT_SCENARIO}{tree}", units=tree or ROWS)
+
+
+UNIT_SCENARIO = "units "
+"""Before the name of a tree: the scenario that shows it, where the methodology lists none."""
 
 
 NOT_RUN = "It needs a refit: run `violencescore scenarios`."

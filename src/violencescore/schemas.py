@@ -28,7 +28,7 @@ _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _COUNT = r"[0-9]{1,15}(\.0*)?"
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?"
 
-_TEXT_KINDS = frozenset({"text", "channel", "element", "victim_role", "revenue_kind"})
+_TEXT_KINDS = frozenset({"text", "channel", "element", "victim_role", "revenue_kind", "event_kind"})
 
 Rule = tuple[str, Callable[[pd.Series], pd.Series]]
 
@@ -59,6 +59,13 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "active_from": Column("date"),
         "active_to": Column("date"),
         "rankable": Column("flag"),
+    },
+    "events": {
+        "event_id": Column("text", required=True, unique=True),
+        "date": Column("date", required=True),
+        "kind": Column("event_kind", required=True),
+        "organization_id": _ID,
+        "other_id": _TEXT,
     },
     "incidents": {
         "incident_id": Column("text", required=True, unique=True),
@@ -100,6 +107,23 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "kind": Column("revenue_kind"),
         "unit": _TEXT,
     },
+    "networks": {
+        "network_id": Column("text", required=True, unique=True),
+        "region": _ID,
+        "best": Column("positive", required=True),
+        "low": Column("positive"),
+        "high": Column("positive"),
+        "unit": _TEXT,
+        "date": Column("date"),
+        "settled_id": _TEXT,
+    },
+    "network_evidence": {
+        "network_id": _ID,
+        "channel": Column("channel", required=True),
+        "organization_id": _ID,
+        "origin": _TEXT,
+        "source_id": _TEXT,
+    },
     "panel_weights": {
         "panelist_id": _ID,
         "element": Column("element", required=True),
@@ -108,6 +132,9 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
     },
 }
 """Tables in the order in which faults are listed, and the columns of each."""
+
+EVENT_KINDS = ("split", "merger", "alliance", "end")
+"""What may happen to organizations on a date."""
 
 REQUIRED_TABLES = ("organizations", "incidents", "harms")
 
@@ -225,6 +252,8 @@ def _kind_rules(kind: str, methodology: Methodology | None) -> list[Rule]:
             return [_FINITE, ("is negative; weights start at 0", _holds(lambda v: v >= 0))]
         case "revenue_kind":
             return [("is neither revenue nor flow", lambda cells: cells.isin(("revenue", "flow")))]
+        case "event_kind":
+            return [(f"is none of {', '.join(EVENT_KINDS)}", lambda cells: cells.isin(EVENT_KINDS))]
     return _vocabulary_rules(kind, methodology)
 
 
