@@ -116,9 +116,9 @@ def _mark_repeats(marks: NDArray[np.bool_], rows: NDArray[np.intp], frame: pd.Da
 def leave_out_sources(tables: Mapping[str, Coded], sources: Collection[str]) -> dict[str, Coded]:
     """Return the tables as they would be if some sources did not exist.
 
-    Their rows of evidence (of networks, too), reports and revenue go. So does an incident that only they list in ``reports``, unless
-    evidence of another source or an adjudication speaks of it. To be done before copies are dropped: what another
-    source repeated stays known through that source.
+    Their rows of evidence (of networks too), reports and revenue go. So does an incident that only they list in
+    ``reports``, unless evidence of another source or an adjudication speaks of it. To be done before copies are dropped:
+    what another source repeated stays known through that source.
 
     Parameters
     ----------

@@ -129,7 +129,7 @@ class _State:
         kind, who, other = event["kind"], event["organization_id"], event["other_id"]
         yield from self._date_faults(event)
         if kind != END and not other:
-            yield "other_id", f"is empty; a {kind} is between two organizations"
+            yield "other_id", f"is empty; there are two to every {kind}"
         elif other == who:
             yield "other_id", "is the organization itself; name the other one"
         elif kind == SPLIT:
@@ -147,7 +147,7 @@ class _State:
                 yield "date", f"lies before {one} became active ({first:%Y-%m-%d}); correct one of the dates"
             if event["date"] > last + pd.Timedelta(days=1):
                 yield "date", f"lies after {one} was last active ({last:%Y-%m-%d}); correct one of the dates"
-            elif event["kind"] == END and not event["other_id"] and last >= event["date"]:
+            elif event["kind"] == END and not event["other_id"] and event["date"] <= last < _FAR:
                 yield "date", f"ends {one}, which is active until {last:%Y-%m-%d}; correct one of the dates"
 
     def _split_faults(self, who: str, other: str) -> Iterator[tuple[str, str]]:
