@@ -25,12 +25,12 @@ model model.types model.zerosum model.layout model.effects model.violence model.
 model.specification model.quantities model.pilot
 sampling
 attribution parting diagnostics revenue flows levels
-montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity
+montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity cohesion
 fitting runs refits example prepare
-report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.sensitivity
+report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.units report.sensitivity
 report.page
 report.terminal
-simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments
+simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.supply simulation.assessments
 simulation
 calibration calibration.methods calibration.plan calibration.assessments calibration.counting calibration.refits calibration.prior_worlds calibration.sbc
 calibration.folder calibration.workers calibration.frames calibration.tables calibration.figures calibration.results
@@ -41,7 +41,7 @@ publication publication.canonical publication.keys publication.commitment public
 publication.tabular publication.draws publication.phrases publication.claims publication.announcement publication.disclosure publication.bundle
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
 elicitation elicitation.forms elicitation.agreement report.elicitation
-commands calibrating workbench_commands publishing weighting cli __main__
+commands calibrating workbench_commands publishing weighting unit_commands cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 

@@ -117,8 +117,8 @@ def leave_out_sources(tables: Mapping[str, Coded], sources: Collection[str]) -> 
     """Return the tables as they would be if some sources did not exist.
 
     Their rows of evidence (of networks too), reports and revenue go. So does an incident that only they list in
-    ``reports``, unless evidence of another source or an adjudication speaks of it. To be done before copies are dropped:
-    what another source repeated stays known through that source.
+    ``reports``, unless evidence of another source or an adjudication speaks of it. To be done before copies are
+    dropped: what another source repeated stays known through that source.
 
     Parameters
     ----------

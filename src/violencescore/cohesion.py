@@ -1,11 +1,11 @@
 """How much of the violence is common to an organization's sub-units: how centrally is it ordered?
 
-Each draw of the posterior holds a log rate of every sub-unit. They vary between organizations and, within one, between its
-sub-units; the share that is common to the sub-units of an organization is the intraclass correlation of a one-way
+Each draw of the posterior holds a log rate of every sub-unit. They vary between organizations and, within one, between
+its sub-units; the share that is common to the sub-units of an organization is the intraclass correlation of a one-way
 random-effects model. In each draw the share and the spread are drawn anew from their posterior on a grid, so that what
-few sub-units cannot tell stays open. The prior of the share is uniform: a contraction near zero says that it is what one
-gets. The rates come from a model that shrinks every organization towards a common mean and knows no parents; with few
-incidents a sub-unit this pulls the share towards the prior.
+few sub-units cannot tell stays open. The prior of the share is uniform: a contraction near zero says that it is what
+one gets. The rates come from a model that shrinks every organization towards a common mean and knows no parents; with
+few incidents a sub-unit this blurs the share.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def measure_cohesion(posterior: xr.DataTree, methodology: Methodology, measure: 
     methodology
         Whose weights the levels are made of.
     measure
-        ``level``: log of the expected weighted harm in the window. ``change``: log ratio of the incidents expected in the
-        window to those in the baseline, which a common order would move together.
+        ``level``: log of the expected weighted harm in the window. ``change``: log ratio of the incidents expected in
+        the window to those in the baseline, which a common order would move together.
     seed
         Seed of the draws.
     """

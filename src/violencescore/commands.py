@@ -164,12 +164,15 @@ def validate(folder: Folder, as_json: AsJson = False) -> None:
 
 _TABLES = {
     "organizations": "organizations",
+    "events": "events",
     "incidents": "incidents",
     "harms": "harms",
     "evidence": "rows of evidence",
     "adjudications": "adjudications",
     "reports": "reports",
     "revenue": "revenue estimates",
+    "networks": "distribution networks",
+    "network_evidence": "rows of evidence on networks",
     "panel_weights": "panel weights",
 }
 """The tables of an assessment, and what their rows are called."""
@@ -218,7 +221,7 @@ def rank(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print the probability of each rank, from the draws of a run.
+    """Print the probability of each rank, from the draws of a run; and who is first under other trees of units.
 
     Example: `violencescore rank my-run`
     """
@@ -231,10 +234,14 @@ def rank(
         from violencescore.confidence_sets import confidence_set_table
 
         sets = confidence_set_table(loaded.scores(), 0.9, seed=loaded.methodology.sampling.seed)
+    from violencescore.scenarios import tree_results
+
+    trees = tree_results(loaded.posterior, loaded.methodology, loaded.diagnostics)
     if as_json:
-        terminal.print_json(terminal.ranking_json(decision, sets))
+        terminal.print_json(terminal.ranking_json(decision, sets, loaded.posterior, trees))
     else:
         terminal.print_ranking(decision, sets)
+        terminal.print_trees(loaded.posterior, decision, trees)
 
 
 @app.command(rich_help_panel=_VERDICT)
@@ -298,8 +305,8 @@ def simulate(
     window); `framed` (one group stages a third of its incidents as one rival's); `hidden` (the most violent is seldom
     named); `silenced` (it intimidates the press in its regions); `copied` (undeclared copies of the press); `dyads`
     (every incident names two candidates, and nothing says which); `episodes` (incidents come in clusters of one
-    perpetrator); `easy-courts` (courts settle the easy cases); `split` (the most violent splits in mid-window); `demo`
-    (famous, hidden and staged).
+    perpetrator); `easy-courts` (courts settle the easy cases); `split` (the most violent splits in mid-window);
+    `supply` (with distribution networks, and truth_flows.csv); `demo` (famous, hidden and staged).
 
     Example: `violencescore simulate --out world --world framed --seed 7`
     """

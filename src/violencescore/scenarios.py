@@ -291,6 +291,18 @@ def unit_scenarios(trees: Sequence[str], methodology: Methodology) -> tuple[Scen
     return tuple(_by_tree(tree) for tree in trees[1:] if tree not in said)
 
 
+def tree_results(
+    posterior: xr.DataTree, methodology: Methodology, diagnostics: Mapping[str, Any]
+) -> dict[str, ScenarioResult]:
+    """Return what is found under each published tree but the verdict's own, from the same draws."""
+    found = {}
+    for tree in tree_names(posterior)[1:]:
+        scenario = _by_tree(tree)
+        scores = scenario_scores(scenario, posterior, methodology)
+        found[tree] = result_from_scores(scenario, scores, methodology, diagnostics, refit=False)
+    return found
+
+
 def _by_tree(tree: str | None) -> Scenario:
     return Scenario(name=f"{UNIT_SCENARIO}{tree}", units=tree or ROWS)
 

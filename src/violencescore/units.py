@@ -234,6 +234,12 @@ def tree_names(posterior: xr.DataTree) -> tuple[str, ...]:
     return tuple(str(name) for name in posterior[UNITS].to_dataset()[TREE].values)
 
 
+def member_names(posterior: xr.DataTree) -> dict[str, str]:
+    """Return the name of each organization, ranked or not."""
+    units = posterior[UNITS].to_dataset()
+    return {str(id_): str(name) for id_, name in zip(units[MEMBER].values, units["name"].values, strict=True)}
+
+
 def memberships(posterior: xr.DataTree, tree: str) -> dict[str, tuple[str, str]]:
     """Return the unit of each organization on the first and the last day of the window."""
     units = posterior[UNITS].to_dataset().sel({TREE: tree})

@@ -14,6 +14,7 @@ from violencescore.report.text import shown_text
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
     from violencescore.decision import Decision
     from violencescore.errors import Fault
@@ -59,13 +60,33 @@ def print_ranking(decision: Decision, sets: pd.DataFrame | None = None) -> None:
         console.print()
 
 
-def ranking_json(decision: Decision, sets: pd.DataFrame | None = None) -> list[dict[str, Any]]:
-    """Return the rows of the ranking, with the ends of the confidence sets where they are given."""
+def print_trees(posterior: xr.DataTree, decision: Decision, trees: Mapping[str, ScenarioResult]) -> None:
+    """Print who is first under other published trees of units; nothing where there are none."""
+    from violencescore.report.units import trees_view
+
+    if trees:
+        console = screen()
+        console.print(trees_view(posterior, decision, trees))
+        console.print()
+
+
+def ranking_json(
+    decision: Decision,
+    sets: pd.DataFrame | None = None,
+    posterior: xr.DataTree | None = None,
+    trees: Mapping[str, ScenarioResult] | None = None,
+) -> list[dict[str, Any]]:
+    """Return the rows of the ranking, with the ends of the confidence sets and the units of other trees, if given."""
     ranking = decision.ranking
     if sets is not None:
         ends = {"low": "set_low", "high": "set_high", "low_all": "set_low_all", "high_all": "set_high_all"}
         ranking = ranking.merge(sets.rename(columns=ends)[["organization_id", *ends.values()]], on="organization_id")
-    return [{str(key): value for key, value in row.items()} for row in ranking.to_dict(orient="records")]
+    rows = [{str(key): value for key, value in row.items()} for row in ranking.to_dict(orient="records")]
+    if posterior is None or not trees:
+        return rows
+    from violencescore.report.units import with_units
+
+    return with_units(rows, posterior, trees)
 
 
 def print_verdict(decision: Decision, panel: pd.DataFrame | None, scenarios: Sequence[ScenarioResult] = ()) -> None:

@@ -25,6 +25,7 @@ from violencescore.simulation.incidents import (
     simulate_incidents,
     simulate_reports,
 )
+from violencescore.simulation.supply import Supply, simulate_supply
 from violencescore.simulation.worlds import ANNOUNCED, BASELINE_DAYS, WINDOW_DAYS, WORLDS, World
 
 
@@ -45,6 +46,8 @@ class Simulation:
         True count of each harm of either period: incident_id, date, organization_id, element, victim_role, harm.
     truth_expected
         By organization, the score to be expected in the window under the true rates: the estimand ``rate``.
+    supply
+        In worlds with distribution networks: their tables (among ``tables`` too) and who runs them.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -53,6 +56,7 @@ class Simulation:
     truth_incidents: pd.DataFrame
     truth_harms: pd.DataFrame
     truth_expected: pd.Series
+    supply: Supply | None = None
 
 
 def simulate_world(world: World | str, seed: int, n_incidents: int | None = None) -> Simulation:
@@ -106,6 +110,9 @@ def simulate_world(world: World | str, seed: int, n_incidents: int | None = None
     if listed is not None:
         truth_incidents["reported"] = np.where(listed.any(axis=1), "true", "false")
         tables = _recorded(tables, labels[listed.any(axis=1)]) | {"reports": _report_table(world, listed, labels)}
+    supply = simulate_supply(world, extra.spawn(1)[0]) if world.networks else None
+    if supply is not None:
+        tables |= {"networks": supply.networks, "network_evidence": supply.network_evidence}
     return Simulation(
         tables=tables,
         methodology=_methodology_text(world),
@@ -117,6 +124,7 @@ def simulate_world(world: World | str, seed: int, n_incidents: int | None = None
             index=list(world.ids[:-1]),
             name="expected_score",
         ),
+        supply=supply,
     )
 
 
@@ -131,6 +139,9 @@ def write_simulation(simulation: Simulation, folder: Path) -> None:
     files = {f"{name}.csv": table for name, table in simulation.tables.items()}
     files["truth.csv"] = simulation.truth
     files["truth_incidents.csv"] = simulation.truth_incidents
+    if simulation.supply is not None:
+        files["truth_flows.csv"] = simulation.supply.truth
+        files["truth_networks.csv"] = simulation.supply.truth_networks
     with write_folder(folder) as staging:
         (staging / "methodology.toml").write_text(simulation.methodology, encoding="utf-8")
         for name, table in files.items():

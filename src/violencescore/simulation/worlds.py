@@ -106,6 +106,8 @@ class World:
         from the middle of the window on; shares by region are uniform where it is one half.
     stale
         Chance that a channel which means the faction gives the old name.
+    networks
+        Distribution networks, whose flow is the organizations': tables of their own.
     """
 
     n_organizations: int = 6
@@ -131,6 +133,7 @@ class World:
     easy: float = 0.0
     split: float = 0.0
     stale: float = 0.5
+    networks: int = 0
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -154,6 +157,7 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         "episodes": World(episode=6.0),
         "easy-courts": World(easy=1.5),
         "split": World(split=0.5),
+        "supply": World(networks=80),
         "demo": World(n_incidents=600, famous=1.8, hidden=1.0, adjudicated=0.10, staged=(0.03, 0.12)),
     }
 )
