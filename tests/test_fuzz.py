@@ -14,6 +14,7 @@ from strategies import METHODOLOGY, TABLES, Damage, damages, write_assessment
 from violencescore.assessment import Assessment, read_assessment
 from violencescore.errors import InputError
 from violencescore.methodology import Methodology, methodology_from_bytes, methodology_from_dict
+from violencescore.trees import build_classes, build_trees
 
 FUZZ = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -134,3 +135,38 @@ def test_deep_nesting_of_a_methodology_is_a_fault(depth: int) -> None:
     for content in (b"a = " + b"[" * depth, b"a" + b".a" * depth + b" = 1", b"a = " + b"{a=" * depth):
         with pytest.raises(InputError):
             methodology_from_bytes(content)
+
+
+DATED = {
+    "organizations": "organization_id,name,parent_id,active_from,active_to\na,A,,2026-01-01,\nb,B,a,,2026-12-01\nc,C,,,\n",
+    "events": (
+        "event_id,date,kind,organization_id,other_id\n"
+        "e1,2026-07-10,split,b,a\ne2,2026-07-20,alliance,a,c\ne3,2026-08-01,end,a,c\ne4,2026-08-02,merger,c,a\n"
+    ),
+    "networks": "network_id,region,best,low,high,unit,date,settled_id\nn1,x,10.5,5,20,t,,\nn2,y,3,,,t,2026-07-05,b\n",
+    "network_evidence": "network_id,channel,organization_id,origin,source_id\nn1,press,A,o1,s\nn1,dyad,a,o2,\nn1,dyad,c,o2,\n",
+    "methodology": METHODOLOGY
+    + '\n[units]\nlevel = "t"\nshared = "equal"\ntree = [{ name = "t", groups = { a = ["c"] } }]\n',
+}
+
+
+@FUZZ
+@given(hurt=st.dictionaries(st.sampled_from(list(DATED)), st.lists(damages(), min_size=1, max_size=2), max_size=3))
+def test_damaged_units_and_networks_have_one_way_out(hurt: dict[str, list[Damage]]) -> None:
+    rest = {"incidents": "incident_id,date,region\ni,2026-07-05,x\n", "harms": "incident_id,element,best\ni,terror,1\n"}
+    contents = {name: text.encode() for name, text in (DATED | rest).items()}
+    for name, several in hurt.items():
+        for damage in several:
+            contents[name] = damage(contents[name])
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in contents.items():
+            (Path(folder) / f"{name}.{'toml' if name == 'methodology' else 'csv'}").write_bytes(content)
+        require_one_way_out(Path(folder))
+        try:
+            assessment = read_assessment(Path(folder))
+        except InputError:
+            return
+    level = build_trees(assessment)
+    assert level is None or build_classes(assessment, level) is None or (level.days > 0).all()
+    networks = assessment.networks
+    assert ((networks["low"] <= networks["best"]) & (networks["best"] <= networks["high"])).all()

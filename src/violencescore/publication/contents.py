@@ -22,6 +22,7 @@ from violencescore.publication.tabular import csv_bytes
 from violencescore.report.text import shown_text
 from violencescore.scenarios import draw_scenarios, result_from_json
 from violencescore.scores import published_weights, score_draws
+from violencescore.unit_options import ROWS
 from violencescore.verdict import decide_posterior
 
 COMMITMENT, PUBLICATION, DIAGNOSTICS = "commitment.json", "publication.json", "diagnostics.json"
@@ -110,8 +111,21 @@ def _read_calibration(content: bytes) -> Mapping[str, Any]:
 
 
 def ranked_names(statement: Mapping[str, Any]) -> dict[str, str]:
-    """Return id -> name of the organizations that a statement ranks."""
-    return {row["organization_id"]: row["name"] for row in statement["organizations"] if row["rankable"]}
+    """Return id -> name of the organizations that a statement ranks; of all of them where units are ranked."""
+    everyone = not _ranks_rows(statement)
+    rows = statement["organizations"]
+    return {row["organization_id"]: row["name"] for row in rows if row["rankable"] or everyone}
+
+
+def are_ranked(names: Mapping[str, str], statement: Mapping[str, Any]) -> bool:
+    """Whether these (id -> name) are those that a statement ranks; units are some of the organizations it names."""
+    committed = ranked_names(statement)
+    return dict(names) == committed if _ranks_rows(statement) else names.items() <= committed.items()
+
+
+def _ranks_rows(statement: Mapping[str, Any]) -> bool:
+    level: str = statement["methodology"].get("units", {}).get("level", ROWS)
+    return level == ROWS
 
 
 def _panel_weights(files: Files, statement: Mapping[str, Any], methodology: Methodology) -> xr.DataArray | None:

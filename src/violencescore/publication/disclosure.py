@@ -29,6 +29,7 @@ _PER_INCIDENT = ("harms", "evidence", "adjudications", "reports")
 _COARSE = {
     **{name: tuple(columns) for name, columns in COLUMNS.items()},
     "incidents": ("incident_id", "date_start", "date_end", "region"),
+    "networks": tuple(column for column in COLUMNS["networks"] if column != "date"),
 }
 _TOTAL_COLUMNS = ("period", "category", "incidents", "best")
 _NEW_ID = re.compile(r"[iso][0-9]+")
@@ -107,6 +108,8 @@ def _coarsened(tables: Mapping[str, pd.DataFrame], window: Window | None) -> dic
         if name in coarse:
             renamed = coarse[name].assign(incident_id=coarse[name]["incident_id"].map(new_ids))
             coarse[name] = renamed.sort_values("incident_id", key=lambda ids: ids.str[1:].astype(int), kind="stable")
+    if "networks" in coarse:
+        coarse["networks"] = coarse["networks"].drop(columns="date", errors="ignore")
     for column, letter in (("source_id", "s"), ("origin", "o")):
         _rename(coarse, column, letter)
     return {name: table.reset_index(drop=True) for name, table in coarse.items()}
@@ -198,6 +201,7 @@ def source_names(assessment: Assessment) -> set[str]:
     """Return the ids of all sources and origins, but for those that are words of the methodology."""
     methodology = assessment.methodology
     columns = [(assessment.evidence, "source_id"), (assessment.evidence, "origin"), (assessment.reports, "source_id")]
+    columns += [(assessment.network_evidence, name) for name in ("source_id", "origin")]
     columns.append((assessment.revenue, "source_id"))
     known = {*methodology.channels, *methodology.elements, *methodology.victim_roles, ""}
     return {str(name) for table, column in columns for name in table[column].unique()} - known

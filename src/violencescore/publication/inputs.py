@@ -12,6 +12,7 @@ import pandas as pd
 from violencescore.assessment import Assessment, read_assessment
 from violencescore.methodology import Methodology
 from violencescore.publication.tabular import read_text_table
+from violencescore.trees import build_classes, build_trees
 
 INCIDENTS = "inputs/incidents.csv"
 
@@ -37,11 +38,34 @@ def read_inputs(files: Mapping[str, bytes], methodology: Methodology) -> Assessm
 
 def is_same_to_model(left: Assessment, right: Assessment) -> bool:
     """Whether the model sees the same in both: ids, days, sources and the order of rows are nothing to it."""
-    tables = [
-        (list(a.organizations["organization_id"]), list(a.organizations["rankable"]), _incidents_seen(a), _revenue(a))
-        for a in (left, right)
-    ]
+    tables = [(_organizations(a), _incidents_seen(a), _revenue(a), _supply(a), _dated(a)) for a in (left, right)]
     return tables[0] == tables[1]
+
+
+def _organizations(assessment: Assessment) -> list[tuple[object, ...]]:
+    columns = ["organization_id", "rankable", "parent_id", "active_from", "active_to"]
+    return _rows(assessment.organizations, columns)
+
+
+def _supply(assessment: Assessment) -> list[list[tuple[object, ...]]]:
+    """Networks, and the evidence on them without the names of its sources."""
+    networks = [column for column in assessment.networks if column != "unit"]
+    evidence = ["network_id", "channel", "organization_id", "piece"]
+    return [_rows(assessment.networks, networks), _rows(assessment.network_evidence, evidence)]
+
+
+def _dated(assessment: Assessment) -> list[tuple[object, ...]]:
+    """What depends on the days of incidents: which of them lie before and after each event."""
+    level = build_trees(assessment)
+    classes = None if level is None else build_classes(assessment, level)
+    if classes is None:
+        return []
+    of_incident = assessment.incidents[["period", "region"]].assign(part=classes.of_incident)
+    return sorted(_rows(of_incident, list(of_incident.columns)), key=str)
+
+
+def _rows(table: pd.DataFrame, columns: list[str]) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in table[columns].astype(str).to_numpy().tolist()]
 
 
 def _incidents_seen(assessment: Assessment) -> Counter[tuple[object, ...]]:
@@ -65,4 +89,4 @@ def _by_incident(table: pd.DataFrame, columns: list[str]) -> dict[str, tuple[tup
 def _revenue(assessment: Assessment) -> list[tuple[object, ...]]:
     """Estimates of revenue without the names of their sources."""
     columns = ["organization_id", "best", "low", "high", "kind", "unit"]
-    return sorted(map(tuple, assessment.revenue[columns].astype(str).to_numpy().tolist()))
+    return sorted(_rows(assessment.revenue, columns), key=str)

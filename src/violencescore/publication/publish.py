@@ -38,7 +38,7 @@ from violencescore.publication.panelists import panel_differences
 from violencescore.publication.tabular import csv_bytes
 from violencescore.report.text import shown_text
 from violencescore.runs import Run, require_same_inputs
-from violencescore.scenarios import ScenarioResult
+from violencescore.scenarios import UNIT_SCENARIO, ScenarioResult
 from violencescore.scores import published_weights
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _methodology_differences(run: Run, statement: Mapping[str, Any]) -> Iterator
 def _organization_differences(run: Run, statement: Mapping[str, Any]) -> Iterator[str]:
     harms = run.posterior["harms"].to_dataset()
     used = dict(zip(harms["organization"].values.tolist(), harms["name"].values.tolist(), strict=True))
-    if used != contents.ranked_names(statement):
+    if not contents.are_ranked(used, statement):
         yield "The organizations that are ranked, or their names, are not those that were committed."
     inputs = run.run.get("inputs", {})
     for name, sha256 in statement["files"].items():
@@ -245,11 +245,17 @@ def _stated_files(
 
 
 def _told_refits(run: Run, level: str) -> Iterator[ScenarioResult]:
-    """Yield the scenarios that were fitted again; those without a source do not name it, unless all is disclosed."""
+    """Yield the scenarios that do not follow from the draws of a bundle: those fitted again, and those of other units.
+
+    Those without a source do not name it, unless all is disclosed.
+    """
+    level = run.methodology.units.level
+    of_units = {s.name for s in run.methodology.scenario if s.units not in (None, level)}
     about_sources = [scenario.name for scenario in run.methodology.scenario if scenario.without_source is not None]
     counts = dict.fromkeys(about_sources, 0)
     for result in run.scenarios:
-        if not result.refit or result.status == "not_run":
+        is_stated = result.refit or result.listed_as in of_units or result.listed_as.startswith(UNIT_SCENARIO)
+        if not is_stated or result.status == "not_run":
             continue
         if level != "full" and result.listed_as in counts:
             counts[result.listed_as] += 1

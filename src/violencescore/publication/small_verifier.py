@@ -217,7 +217,10 @@ def check_figures(files):
     scores = (harms * [weights[label] for label in labels]).sum(axis=3)[:, :, : len(own)] / size
     _, names, drawn = read_draws(files, "draws/scores.csv")
     yield "scores follow from harms and weights", names == own and drawn.shape == scores.shape and close(drawn, scores)
-    right = sorted(own) == sorted(o["organization_id"] for o in statement["organizations"] if o["rankable"])
+    known = [o["organization_id"] for o in statement["organizations"]]
+    ranked = [o["organization_id"] for o in statement["organizations"] if o["rankable"]]
+    by_row = methodology.get("units", {"level": "organization"})["level"] == "organization"
+    right = sorted(own) == sorted(ranked) if by_row else set(own) <= set(known)
     right = right and drawn.shape[0] == sampling["chains"] and drawn.shape[1] % sampling["draws"] == 0
     yield "organizations, chains and draws are those that were committed", right
     found = probabilities(drawn, own, rule["margin"])

@@ -18,7 +18,7 @@ from violencescore.publication import contents
 from violencescore.publication.bundle import MANIFEST, SIGNATURE, Files, integrity_faults, signer
 from violencescore.publication.canonical import read_object
 from violencescore.publication.commitment import chain_faults, date_faults, differences, read_chain
-from violencescore.publication.contents import Stated, derived_files, read_stated
+from violencescore.publication.contents import Stated, are_ranked, derived_files, read_stated
 from violencescore.publication.disclosure import ATTRIBUTION, level_faults
 from violencescore.publication.draws import BASELINE, RATE, REALIZED, REVENUE
 from violencescore.publication.panelists import opening_faults
@@ -148,7 +148,8 @@ def _check_rules(files: Files, stated: Stated) -> Iterator[Check]:
     found += [f"{key} is not the version that was committed." for key in changed]
     if methodology.sha256 != statement["methodology_sha256"]:
         found.append("The digest of the methodology is not that of its content.")
-    if sorted(stated.posterior["harms"].indexes["organization"]) != sorted(stated.names):
+    found_ids = stated.posterior["harms"].indexes["organization"]
+    if not are_ranked({id_: stated.names[id_] for id_ in found_ids}, statement):
         found.append("The organizations are not those that were committed.")
     inputs = stated.environment["inputs"]
     others = [name for name, sha256 in statement["files"].items() if inputs.get(name) != sha256]

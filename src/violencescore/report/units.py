@@ -137,7 +137,7 @@ def cohesion_view(found: Sequence[Cohesion]) -> Group:
             cells = [MISSING] * 3
         else:
             ends = interval_text(f"{row['low']:.2f}", f"{row['high']:.2f}")
-            cells = [f"{row['median']:.2f}", ends, f"{max(row['contraction'], 0.0):.0%}"]
+            cells = [f"{row['median']:.2f}", ends, f"{100 * max(row['contraction'], 0.0):.0f} %"]
         table.add_row(Text(MEASURES[one.measure]), *map(Text, cells))
     notes = dict.fromkeys(one.note for one in found if one.note)
     return Group(table, *(Text(note) for note in notes))
@@ -180,6 +180,13 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str) else float(value)
 
 
+def _percent(share: float) -> str:
+    return "<1 %" if share < _ONE_PERCENT / 2 else f"{100 * share:.0f} %"
+
+
+_ONE_PERCENT = 0.01
+
+
 def flows_view(posterior: xr.DataTree, names: Mapping[str, str]) -> RenderableType:
     """Build the table of flows."""
     from rich.text import Text
@@ -202,7 +209,7 @@ def flows_view(posterior: xr.DataTree, names: Mapping[str, str]) -> RenderableTy
     shown = number_format([float(row[f"flow_{end}"]) for row in rows for end in ("low", "median", "high")])
     for row in rows:
         name = shown_text(names.get(row["organization_id"], row["organization_id"]), _NAME_LIMIT)
-        shares = [f"{row[f'share_{end}']:.0%}" for end in ("low", "median", "high")]
+        shares = [_percent(float(row[f"share_{end}"])) for end in ("low", "median", "high")]
         amounts = [shown(row[f"flow_{end}"]) for end in ("low", "median", "high")]
         cells = [shares[1], interval_text(shares[0], shares[2]), amounts[1], interval_text(amounts[0], amounts[2])]
         table.add_row(Text(name), *map(Text, cells))
