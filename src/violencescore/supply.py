@@ -30,13 +30,13 @@ def flow_faults(
         yield from table.faults(units.ne(first), "unit", rule)
     if revenue is None:
         return
-    estimates = revenue.frame[revenue.frame["kind"] == "flow"]
-    if estimates.empty:
+    estimated = revenue.text("unit")[revenue.text("kind") == "flow"]
+    if estimated.empty:
         return
     if methodology is not None and methodology.flow.use is None:
         yield table.fault(f"this table and the rows of kind flow in revenue {BOTH}")
     elif methodology is not None and methodology.flow.use == "combined" and not units.empty:
-        other = str(estimates["unit"].iloc[0])
+        other = str(estimated.iloc[0])
         if other != units.iloc[0]:
             yield table.fault(
                 f"the unit differs from {other!r}, that of flow in revenue; use one unit to combine", "unit"
