@@ -4,13 +4,19 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import publication_cases
 import pytest
 import xarray as xr
 from unit_cases import METHODOLOGY, TABLES, read_units, with_units, write_units
 
 from violencescore import cli
 from violencescore.fitting import fit
+from violencescore.levels import build_level, level_groups
+from violencescore.publication import small_verifier
+from violencescore.publication.verify import has_passed, verify
 from violencescore.runs import load_run
+from violencescore.units import MemberHarm
 
 SHORT = """
 [sampling]
@@ -131,3 +137,47 @@ def test_the_page_shows_the_trees_among_the_scenarios(run_folder: Path, tmp_path
     page = (tmp_path / "page.html").read_text()
     assert "units as in the tree pact" in page
     assert "each organization by itself" in page
+
+
+# A bundle.
+
+
+@pytest.mark.parametrize("level", ["parent", "organization"])
+def test_a_bundle_of_units_passes_both_verifiers(level: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain_tables, plain_draws = publication_cases.write_tables, publication_cases.hand_posterior
+
+    def with_parents(folder: Path, **tables) -> Path:
+        plain_tables(folder, **tables)
+        rows = pd.read_csv(folder / "organizations.csv", dtype=str).assign(parent_id=["", "", "g1"])
+        rows.to_csv(folder / "organizations.csv", index=False)
+        return folder
+
+    def of_units(read, means) -> xr.DataTree:
+        tree = plain_draws(read, means)
+        harms = tree["harms"].to_dataset()
+        found = build_level(read)
+        assert found is not None
+        whole, before = (
+            np.concatenate([harms[a].values, harms[b].values[:, :, None]], axis=2).astype(float)
+            for a, b in (("harm_realized", "harm_other"), ("harm_baseline", "harm_other_baseline"))
+        )
+        rate = np.concatenate([harms["harm_rate"].values, np.ones_like(whole[:, :, -1:])], axis=2)
+        names = dict(zip(read.organizations["organization_id"], read.organizations["name"], strict=True))
+        labels = read.methodology.category_labels
+        groups = level_groups(found, MemberHarm(whole, rate, before, None), None, {}, names, labels)
+        for name, group in groups.items():
+            tree[name] = xr.DataTree(group)
+        return tree
+
+    monkeypatch.setattr(publication_cases, "write_tables", with_parents)
+    monkeypatch.setattr(publication_cases, "hand_posterior", of_units)
+    methodology = publication_cases.METHODOLOGY + f'\n[units]\nlevel = "{level}"\n'
+    case = publication_cases.make_case(tmp_path, methodology=methodology, panel="")
+    files = case.publish(tmp_path / "bundle")
+    assert has_passed(verify(files)), [check for check in verify(files) if check.status != "pass"]
+    assert all(holds for _, holds in small_verifier.verify(tmp_path / "bundle", case.chain[-1].sha256))
+    ids = {line.split(",")[0] for line in files["ranking.csv"].decode().splitlines()[1:]}
+    assert ids == ({"g0", "g1"} if level == "parent" else {"g0", "g1", "g2"})
+    shown = {r["name"]: r for r in json.loads(files["scenarios.json"])["scenarios"]}
+    other = shown["units organization" if level == "parent" else "units parent"]
+    assert set(other["p_first"]) == ({"g0", "g1", "g2"} if level == "parent" else {"g0", "g1"})

@@ -104,8 +104,7 @@ def read_rows(files, name):
 def read_draws(files, name, with_organizations=False):
     """Ids, columns and values of a table of draws: (chain, draw, column) or (chain, draw, organization, column)."""
     head, *rows = read_rows(files, name)
-    skip = 3 if with_organizations else 2
-    ids = list(dict.fromkeys(row[2] for row in rows)) if with_organizations else []
+    skip, ids = 2 + with_organizations, list(dict.fromkeys(row[2] for row in rows if with_organizations))
     chains = int(rows[-1][0]) + 1
     shape = (chains, len(rows) // chains // max(len(ids), 1), *([len(ids)] if ids else []), len(head) - skip)
     return ids, head[skip:], np.array([row[skip:] for row in rows], dtype=float).reshape(shape)
@@ -129,8 +128,9 @@ def effective_size(series):
 
 def estimate(share, gap):
     """Probability and Monte-Carlo error of an event, from its share in each draw and what decides it."""
-    error = share.std() / math.sqrt(effective_size(share))
-    return float(share.mean()), float(max(error, 1 / (effective_size(gap) + 1)))
+    return float(share.mean()), max(
+        float(share.std()) / math.sqrt(effective_size(share)), 1 / (effective_size(gap) + 1)
+    )
 
 
 def probabilities(scores, ids, margin):
@@ -217,10 +217,9 @@ def check_figures(files):
     scores = (harms * [weights[label] for label in labels]).sum(axis=3)[:, :, : len(own)] / size
     _, names, drawn = read_draws(files, "draws/scores.csv")
     yield "scores follow from harms and weights", names == own and drawn.shape == scores.shape and close(drawn, scores)
-    known = [o["organization_id"] for o in statement["organizations"]]
-    ranked = [o["organization_id"] for o in statement["organizations"] if o["rankable"]]
-    by_row = methodology.get("units", {"level": "organization"})["level"] == "organization"
-    right = sorted(own) == sorted(ranked) if by_row else set(own) <= set(known)
+    units = methodology["units"]["level"] != "organization"
+    known = {o["organization_id"] for o in statement["organizations"] if o["rankable"] or units}
+    right = {*own} <= known if units else {*own} == known
     right = right and drawn.shape[0] == sampling["chains"] and drawn.shape[1] % sampling["draws"] == 0
     yield "organizations, chains and draws are those that were committed", right
     found = probabilities(drawn, own, rule["margin"])
