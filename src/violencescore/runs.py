@@ -296,16 +296,16 @@ def _write_posterior(tree: xr.DataTree, path: Path) -> None:
     """Write the draws: parameters in single precision, harms exactly."""
     encoding: dict[str, dict[str, Any]] = {}
     for group in tree.subtree:
-        kinds = {str(name): _stored_type(group.path, name) for name in group.data_vars}
+        kinds = {str(name): _stored_type(group.path, name, values.dtype) for name, values in group.data_vars.items()}
         encoding[group.path] = {name: {"zlib": True, "complevel": 1, "dtype": kind} for name, kind in kinds.items()}
     tree.to_netcdf(path, engine="h5netcdf", encoding=encoding)
 
 
-def _stored_type(group: str, name: Any) -> np.dtype[Any]:
+def _stored_type(group: str, name: Any, kind: np.dtype[Any]) -> np.dtype[Any]:
     if group == "/posterior":
         return np.dtype("float32")
     if group == "/sample_stats":
         return np.dtype("int8" if name == "diverging" else "int32")
-    if group == "/harms" and name != "harm_rate":
+    if group == "/harms" and kind.kind == "i":
         return np.dtype("int64")
     return np.dtype("float64")

@@ -139,7 +139,6 @@ def unit_draws(
         "credit": ((TREE, CLASS, MEMBER, UNIT), credit),
         "head": ((TREE, MEMBER, "when"), trees.head[:, [0, -1]].transpose(0, 2, 1)),
         "ranked": ((TREE, UNIT), trees.ranked),
-        "name": (MEMBER, [names[id_] for id_ in trees.members]),
     }
     if harm.baseline is not None:
         data["harm_baseline"] = ((*sample, MEMBER, CATEGORY), harm.baseline[:, :, :-1])
@@ -149,6 +148,7 @@ def unit_draws(
         data["revenue_credit"] = ((KIND, TREE, MEMBER, UNIT), credits)
     coords: dict[str, Any] = {TREE: list(trees.names), MEMBER: list(trees.members), UNIT: list(trees.members)}
     coords |= {CATEGORY: list(categories), "when": ["first day", "last day"]}
+    coords["name"] = (MEMBER, [names[id_] for id_ in trees.members])
     if revenue:
         coords[KIND] = list(revenue)
     return xr.Dataset(data, coords=coords)
