@@ -134,6 +134,8 @@ def test_flows_that_did_not_converge_are_left_out_and_refuse_a_verdict_that_need
     flows = flows_of(np.ones((1, 4, 6)), converged=False)
     found, _ = sample_revenues(supply_case(), ["a", "b"], flows, (1, 4), np.random.default_rng(1))
     assert found is None
+    needed, _ = sample_revenues(supply_case(PER_FLOW), ["a", "b"], flows, (1, 4), np.random.default_rng(1))
+    assert "flow" in needed
     fine = Diagnostics(True, 1.0, 1000.0, 0, 10, (), ())
     assert with_flow_failures(fine, flows).converged is False
     assert with_flow_failures(fine, flows).reasons == ("in the fit of the networks, the chains disagree",)

@@ -147,7 +147,8 @@ def sample_revenues(
     organizations
         Ids to draw for, in order.
     flows
-        What the networks say; None where they are not asked. What did not converge is left out.
+        What the networks say; None where they are not asked. What did not converge is left out, unless the verdict
+        rests on it, which is then refused.
     """
     methodology = assessment.methodology
     rows = {str(kind): table for kind, table in assessment.revenue.groupby("kind")}
@@ -155,9 +156,10 @@ def sample_revenues(
     direct: FloatArray | None = None
     if flows is not None:
         estimates = rows.pop(FLOW, None)
-        if flows.diagnostics.converged and methodology.flow.use == "combined" and estimates is not None:
+        is_shown = flows.diagnostics.converged or methodology.score.per == FLOW
+        if is_shown and methodology.flow.use == "combined" and estimates is not None:
             rows[FLOW] = pd.concat([estimates, as_estimates(flows, methodology.revenue.interval)], ignore_index=True)
-        elif flows.diagnostics.converged:
+        elif is_shown:
             places = [flows.actors.index(id_) for id_ in organizations]
             direct = flows.total[:, : sizes[DRAW], places]
     dims = (CHAIN, DRAW, ORGANIZATION)
