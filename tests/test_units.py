@@ -1,5 +1,7 @@
 """Units: trees, credits and sums of draws, by hand; ranks are taken after the sums, and nothing moves where there is none."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -223,10 +225,15 @@ def test_three_allies_share_in_thirds() -> None:
 # Sums, then ranks.
 
 
+@cache
+def parents_case():
+    return read_units(with_units('level = "parent"'))
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.lists(st.integers(0, 9), min_size=6, max_size=6), min_size=1, max_size=12))
 def test_ranks_of_units_are_those_of_sums_within_each_draw(draws: list[list[int]]) -> None:
-    posterior = posterior_of(read_units(with_units('level = "parent"')), hand_made(draws))
+    posterior = posterior_of(parents_case(), hand_made(draws))
     values = np.array(draws)
     sums = np.column_stack([values[:, :3].sum(axis=1), values[:, 3], values[:, 4]])
     harms = posterior["harms"]["harm_realized"].sel(category="killing").values[0]

@@ -122,7 +122,8 @@ def _levels(posterior: xr.DataTree, methodology: Methodology) -> FloatArray:
     weights = published_weights(posterior, methodology).reindex({CATEGORY: units[CATEGORY]}, fill_value=0.0)
     score = xr.dot(units["harm_rate"], weights, dim=CATEGORY).transpose(CHAIN, DRAW, MEMBER).values
     flat = score.reshape(-1, score.shape[-1])
-    return np.log(np.maximum(flat, np.finfo(float).tiny))
+    logs: FloatArray = np.log(np.maximum(flat, np.finfo(float).tiny))
+    return logs
 
 
 def _changes(posterior: xr.DataTree) -> FloatArray | None:
@@ -130,8 +131,8 @@ def _changes(posterior: xr.DataTree) -> FloatArray | None:
     rate = posterior["posterior"].to_dataset()["rate"].sum("kind")
     if BASELINE not in rate[PERIOD].values:
         return None
-    logs = np.log(rate).sel({PERIOD: [BASELINE, WINDOW]}).transpose(CHAIN, DRAW, PERIOD, "actor").values
-    members = logs[..., :-1]
+    both = rate.sel({PERIOD: [BASELINE, WINDOW]}).transpose(CHAIN, DRAW, PERIOD, "actor")
+    members = np.log(both.values)[..., :-1]
     change: FloatArray = (members[:, :, 1] - members[:, :, 0]).reshape(-1, members.shape[-1])
     return change
 
@@ -159,16 +160,32 @@ def sample_shares(values: FloatArray, group: IntArray, rng: np.random.Generator)
     share = (np.arange(N_SHARES) + 0.5) / N_SHARES
     spread = np.tan(np.pi / 2 * (np.arange(N_SPREADS) + 0.5) / N_SPREADS)
     r, s = (grid.ravel() for grid in np.meshgrid(share, spread))
-    log_density = np.empty((len(values), len(r)))
     freedom = len(group) - len(sizes)
-    for i, (a, b) in enumerate(zip(r, s, strict=True)):
-        precision = 1.0 / (b**2 * (a + (1 - a) / sizes))
-        total = precision.sum()
-        centre = means @ precision / total
-        spread_out = (precision * (means - centre[:, None]) ** 2).sum(axis=1)
-        alone = b**2 * (1 - a)
-        constant = np.log(precision).sum() - np.log(total) - freedom * np.log(alone)
-        log_density[:, i] = 0.5 * (constant - spread_out - within / alone)
-    weight = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-    chosen = (weight.cumsum(axis=1) < rng.random((len(values), 1)) * weight.sum(axis=1, keepdims=True)).sum(axis=1)
-    return r[np.minimum(chosen, len(r) - 1)] + (rng.random(len(values)) - 0.5) / N_SHARES
+    drawn = np.empty(len(values))
+    for begin in range(0, len(values), _BLOCK):
+        rows = slice(begin, begin + _BLOCK)
+        log_density = np.column_stack(
+            [_log_density(means[rows], within[rows], sizes, freedom, *at) for at in zip(r, s, strict=True)]
+        )
+        weight = np.exp(log_density - log_density.max(axis=1, keepdims=True)).cumsum(axis=1)
+        chosen = (weight < rng.random((len(weight), 1)) * weight[:, -1:]).sum(axis=1)
+        drawn[rows] = r[np.minimum(chosen, len(r) - 1)]
+    return drawn + (rng.random(len(values)) - 0.5) / N_SHARES
+
+
+_BLOCK = 2000
+"""Draws that are looked at together: the grid takes 20 kB for each."""
+
+
+def _log_density(
+    means: FloatArray, within: FloatArray, sizes: FloatArray, freedom: int, share: float, spread: float
+) -> FloatArray:
+    """Log density of the values of each draw given share and spread, the common mean being integrated out."""
+    precision = 1.0 / (spread**2 * (share + (1 - share) / sizes))
+    total = precision.sum()
+    centre = means @ precision / total
+    between = ((means - centre[:, None]) ** 2) @ precision
+    alone = spread**2 * (1 - share)
+    constant = np.log(precision).sum() - np.log(total) - freedom * np.log(alone)
+    density: FloatArray = 0.5 * (constant - between - within / alone)
+    return density

@@ -49,7 +49,7 @@ def _organizations(assessment: Assessment) -> list[tuple[object, ...]]:
 
 def _supply(assessment: Assessment) -> list[list[tuple[object, ...]]]:
     """Networks, and the evidence on them without the names of its sources."""
-    networks = [column for column in assessment.networks if column != "unit"]
+    networks = [str(column) for column in assessment.networks if column != "unit"]
     evidence = ["network_id", "channel", "organization_id", "piece"]
     return [_rows(assessment.networks, networks), _rows(assessment.network_evidence, evidence)]
 
