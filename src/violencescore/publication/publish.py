@@ -249,8 +249,8 @@ def _told_refits(run: Run, level: str) -> Iterator[ScenarioResult]:
 
     Those without a source do not name it, unless all is disclosed.
     """
-    level = run.methodology.units.level
-    of_units = {s.name for s in run.methodology.scenario if s.units not in (None, level)}
+    own = (None, run.methodology.units.level)
+    of_units = {scenario.name for scenario in run.methodology.scenario if scenario.units not in own}
     about_sources = [scenario.name for scenario in run.methodology.scenario if scenario.without_source is not None]
     counts = dict.fromkeys(about_sources, 0)
     for result in run.scenarios:
