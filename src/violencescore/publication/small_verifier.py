@@ -122,15 +122,13 @@ def effective_size(series):
     rho[0] = 1
     pairs = rho[: (n - 3) // 2 * 2].reshape(-1, 2).sum(axis=1)
     alive = int(np.argmax(np.append(pairs < 0, True)))
-    time = 2 * np.minimum.accumulate(pairs[:alive]).sum() - 1 + max(rho[2 * alive], 0)
-    return series.size / max(time, 1)
+    return series.size / max(2 * np.minimum.accumulate(pairs[:alive]).sum() - 1 + max(rho[2 * alive], 0), 1)
 
 
 def estimate(share, gap):
     """Probability and Monte-Carlo error of an event, from its share in each draw and what decides it."""
-    return float(share.mean()), max(
-        float(share.std()) / math.sqrt(effective_size(share)), 1 / (effective_size(gap) + 1)
-    )
+    error = share.std() / math.sqrt(effective_size(share))
+    return float(share.mean()), float(max(error, 1 / (effective_size(gap) + 1)))
 
 
 def probabilities(scores, ids, margin):
@@ -218,9 +216,9 @@ def check_figures(files):
     _, names, drawn = read_draws(files, "draws/scores.csv")
     yield "scores follow from harms and weights", names == own and drawn.shape == scores.shape and close(drawn, scores)
     units = methodology["units"]["level"] != "organization"
-    known = {o["organization_id"] for o in statement["organizations"] if o["rankable"] or units}
-    right = {*own} <= known if units else {*own} == known
-    right = right and drawn.shape[0] == sampling["chains"] and drawn.shape[1] % sampling["draws"] == 0
+    ids = {o["organization_id"] for o in statement["organizations"] if o["rankable"] or units}
+    right = {*own} == (ids & {*own} if units else ids) and drawn.shape[0] == sampling["chains"]
+    right = right and drawn.shape[1] % sampling["draws"] == 0
     yield "organizations, chains and draws are those that were committed", right
     found = probabilities(drawn, own, rule["margin"])
     outcome, order, p = decide(found, rule, read_json(files, "diagnostics.json"), drawn)
