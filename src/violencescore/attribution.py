@@ -129,7 +129,7 @@ def attribute(
     weight = np.empty((groups.n.size, n_actors))
     shares = np.empty(n_actors, dtype=np.int64)
     for d in range(units.shape[0]):
-        rates, said, engaged, _, _, part, _, honest, false = forward(
+        rates, said, engaged, _, _, part, _, sight, false = forward(
             units[d], offset, sizes, prior, days, chance, factors, parts, sights
         )
         rate = rates[0]
@@ -142,7 +142,7 @@ def attribute(
                 flagged = 0.0
                 for k in range(n_actors):
                     known = cell[k] * part[e, k]
-                    weight[at, k] = known * (honest[v, k] + false[v, k])
+                    weight[at, k] = known * sight[v, k]
                     total += weight[at, k]
                     flagged += known * false[v, k]
                 for k in range(n_actors):

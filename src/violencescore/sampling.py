@@ -72,7 +72,9 @@ def keep(n: int, n_out: int, at: Any, out: Any, words: Any) -> int:
     """Write the vector of a sampled point, as a C function: what is kept of each draw."""
     arguments = unpack(carray(words, (carray(words, (1,))[0],)))
     offset, prior, coordinates = arguments[0], arguments[2], arguments[6]
-    carray(out, (n_out,))[:] = to_vector(carray(at, (n,)), offset, prior, coordinates)
+    vector, kept = to_vector(carray(at, (n,)), offset, prior, coordinates), carray(out, (n_out,))
+    for i in range(n_out):
+        kept[i] = vector[i]
     return 0
 
 

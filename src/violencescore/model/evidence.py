@@ -28,8 +28,9 @@ def logistic(x: float) -> float:
 @njit(**OPTIONS)
 def softmax(logits: Array) -> None:
     """Turn logits into probabilities, in place."""
-    top = logits.max()
-    total = 0.0
+    top, total = logits[0], 0.0
+    for i in range(1, logits.size):
+        top = max(top, logits[i])
     for i in range(logits.size):
         logits[i] = exp(logits[i] - top)
         total += logits[i]
@@ -97,11 +98,11 @@ def naming_table(accuracy: Array, notoriety: Array) -> Array:
     naming = np.zeros((n_channels, n_actors, n_actors))
     for h in range(n_channels):
         for k in range(n_actors):
-            if k == n_org and notoriety[h, n_org] == 0.0:
-                naming[h, k] = notoriety[h]
-                continue
+            anyone = k == n_org and notoriety[h, n_org] == 0.0
             for m in range(n_actors):
-                if m == k:
+                if anyone:
+                    naming[h, k, m] = notoriety[h, m]
+                elif m == k:
                     naming[h, k, m] = accuracy[h]
                 else:
                     naming[h, k, m] = (1.0 - accuracy[h]) * notoriety[h, m] / (1.0 - notoriety[h, k])

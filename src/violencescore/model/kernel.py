@@ -63,7 +63,7 @@ def forward(
     """All that depends on the parameters, in their own unit, and not on the counts.
 
     Returns rates and evidence (see ``violence`` and ``channels``), weights of candidates, staged shares and targets,
-    parts with the logarithms of what was divided out of them, and sights, honest and staged.
+    parts with the logarithms of what was divided out of them, and sights with their staged share.
     """
     rates = violence(unit, offset, sizes, prior, days)
     said = channels(unit, offset, sizes, prior, chance)
@@ -74,8 +74,8 @@ def forward(
     part = np.empty((parts.settled.size, sizes[0]))
     log_scale = np.zeros(parts.settled.size)
     products(parts, table, part, log_scale)
-    honest, false = sight_probability(part, share, target, sights)
-    return rates, said, weight, share, target, part, log_scale, honest, false
+    sight, false = sight_probability(part, share, target, sights)
+    return rates, said, weight, share, target, part, log_scale, sight, false
 
 
 @njit(**OPTIONS)
@@ -157,7 +157,7 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     grad[:] = 0.0
     vector = to_vector(carray(at, (n,)), offset, prior, coordinates)
     unit, slope = natural(vector, offset, prior)
-    rates, said, weight, share, target, part, log_scale, honest, false = forward(
+    rates, said, weight, share, target, part, log_scale, sight, false = forward(
         unit, offset, sizes, prior, days, chance, factors, parts, sights
     )
     n_actors = part.shape[1]
@@ -169,9 +169,9 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     cells = cell_weights(rates, said[1], weight, factors, groups)
     grad_cell = np.zeros(cells.shape)
     grad_log_part = np.zeros(part.shape)
-    grad_sight = np.zeros(honest.shape)
+    grad_sight = np.zeros(sight.shape)
     mixed = np.empty(groups.n.size)
-    mix(groups, cells, part, honest + false, mixed, grad_cell, grad_log_part, grad_sight)
+    mix(groups, cells, part, sight, mixed, grad_cell, grad_log_part, grad_sight)
     total += weighted_log(groups.n, mixed)
     for e in range(log_scale.size):
         total += parts.n[e] * log_scale[e]
@@ -194,7 +194,7 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
 
     grad_share = np.zeros(share.shape)
     grad_target = np.zeros(target.shape)
-    sight_gradient(part, share, target, sights, honest, false, grad_sight, grad_log_part, grad_share, grad_target)
+    sight_gradient(part, share, target, sights, sight, false, grad_sight, grad_log_part, grad_share, grad_target)
     grad_factor = np.zeros((factors.kind.size, n_actors))
     products_gradient(parts, grad_log_part, grad_factor)
     violence_gradient(offset, sizes, prior, rates[1], grad_rate, grad_presence, grad)
