@@ -80,9 +80,7 @@ def who_did_it(kernel: Kernel, design: Design, vector: npt.NDArray[np.float64]) 
 
     Zeros for what happens between named candidates: how much that is, is given.
     """
-    rates, said, weight, _, _, part, _, sight, _ = forward(
-        kernel.natural(vector[None])[0], *kernel.forward_arguments()
-    )
+    rates, said, weight, _, _, part, _, sight, _ = forward(kernel.natural(vector[None])[0], *kernel.forward_arguments())
     *_, factors, _, _, groups = kernel.arguments
     pattern = np.repeat(np.arange(groups.firm.size), np.diff(groups.start))
     seen = part[groups.firm] * sight[groups.sight]
