@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from violencescore import beside
 from violencescore.design import Design
 from violencescore.grouping import starts
 from violencescore.model.kernel import Kernel, cell_weights, forward
@@ -272,6 +273,7 @@ def _arrange_profiles(design: Design, place: Index) -> tuple[Index, ...]:
 
 def compile_attribution(kernel: Kernel, design: Design) -> None:
     """Compile what ``attribute_draws`` runs, or load it from the disk cache."""
+    beside.wait_for(beside.ATTRIBUTION)
     n_actors, n_categories, n_groups = len(design.actors), len(design.categories), len(design.groups.n)
     realized = np.zeros((0, len(design.periods), n_actors, n_categories))
     expected, sums = np.zeros((0, n_actors, n_categories)), np.zeros((n_groups, n_actors))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from ctypes import POINTER, c_double, c_int64
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -219,6 +220,11 @@ def compiled_density() -> Any:
     point, arguments = types.CPointer(types.double), types.CPointer(types.int64)
     signature = types.int64(types.uint64, point, point, point, arguments)
     return cfunc(signature, cache=True, error_model=OPTIONS["error_model"])(density)
+
+
+def is_compiled() -> bool:
+    """Whether the disk cache holds a density."""
+    return any(Path(forward.stats.cache_path).glob("kernel.density-*.nbc"))
 
 
 @dataclass(frozen=True)
