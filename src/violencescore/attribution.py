@@ -18,8 +18,9 @@ from numba import njit
 from violencescore import beside
 from violencescore.design import Design
 from violencescore.grouping import starts
+from violencescore.model.episodes import pass_down, pass_up, repeat_probability
 from violencescore.model.kernel import Kernel, cell_weights, forward
-from violencescore.model.types import Array, GroupArrays, Index
+from violencescore.model.types import Array, GroupArrays, Index, NodeArrays
 from violencescore.model.zerosum import OPTIONS
 from violencescore.names import WINDOW
 from violencescore.sampling import Progress, no_progress
@@ -128,11 +129,41 @@ def allot(n: int, weight: Array, out: Index) -> None:
 
 
 @njit(**OPTIONS)
+def attribute_nodes(
+    unit: Array,
+    offset: Index,
+    nodes: NodeArrays,
+    decay: Array,
+    cells: Array,
+    part: Array,
+    sight: Array,
+    false: Array,
+    responsibility: Array,
+    staged: Array,
+) -> Index:
+    """Draw who did the incidents that hang together, jointly, and add the draw's responsibilities to their sums."""
+    n_actors = cells.shape[1]
+    repeat = repeat_probability(unit, offset, nodes, decay)
+    message, mixed = np.ones((repeat.size, n_actors)), np.empty(repeat.size)
+    belief, drawn = np.empty((repeat.size, n_actors)), np.empty(repeat.size, dtype=np.int64)
+    pass_up(nodes, repeat, cells, part, sight, message, mixed)
+    pass_down(nodes, repeat, cells, part, sight, message, mixed, belief, drawn)
+    for i in range(repeat.size):
+        v = nodes.sight[i]
+        for k in range(n_actors):
+            responsibility[i, k] += belief[i, k]
+            if belief[i, k] > 0.0:
+                staged[i] += belief[i, k] * false[v, k] / sight[v, k]
+    return drawn
+
+
+@njit(**OPTIONS)
 def attribute(
     seed: int,
     units: Array,
     arguments: Any,
     groups: GroupArrays,
+    nodes: NodeArrays,
     kind: Index,
     period: Index,
     contested: Index,
@@ -145,9 +176,9 @@ def attribute(
     responsibility: Array,
     staged: Array,
 ) -> None:
-    """Fill the draws' harms, and add the draws' responsibilities to their sums; all in the order of ``groups``."""
+    """Fill the draws' harms, and add the draws' responsibilities to their sums; all in the order of ``groups``, then ``nodes``."""
     np.random.seed(seed)
-    offset, sizes, prior, days, chance, factors, parts, sights = arguments
+    offset, sizes, prior, given, chance, factors, parts, sights = arguments
     first, n_incidents, start, category, low, best, high = profiles
     n_actors, n_kinds, n_periods = sizes[0], sizes[1], sizes[3]
     n_categories = severity.shape[1]
@@ -155,7 +186,7 @@ def attribute(
     shares = np.empty(n_actors, dtype=np.int64)
     for d in range(units.shape[0]):
         rates, said, engaged, _, _, part, _, sight, false = forward(
-            units[d], offset, sizes, prior, days, chance, factors, parts, sights
+            units[d], offset, sizes, prior, given, chance, factors, parts, sights
         )
         rate = rates[0]
         cells = cell_weights(rates, said[1], engaged, factors, groups)
@@ -193,6 +224,20 @@ def attribute(
                         for i in range(start[f], start[f + 1]):
                             harm = draw_harm(shares[k], low[i], best[i], high[i])
                             harm_done[c, t, k, category[i]] += harm
+        if nodes.cell.size > 0:
+            at = groups.n.size
+            drawn = attribute_nodes(
+                units[d], offset, nodes, given.decay, cells, part, sight, false, responsibility[at:], staged[at:]
+            )
+            for i in range(drawn.size):
+                g, k = at + i, drawn[i]
+                c, t, f = kind[g], period[g], first[g]
+                n_done[c, k] += 1
+                if t == window and contested[g] > 0:
+                    n_contested[c, k] += 1
+                if f < first[g + 1]:
+                    for j in range(start[f], start[f + 1]):
+                        harm_done[c, t, k, category[j]] += draw_harm(1, low[j], best[j], high[j])
         for c in range(n_kinds):
             for k in range(n_actors):
                 tendency = rate[c, window, k]
@@ -241,12 +286,11 @@ def _severity(design: Design) -> tuple[FloatArray, FloatArray]:
 
 def _arguments(kernel: Kernel, design: Design) -> tuple[Any, ...]:
     """What ``attribute`` takes between the draws and what it fills, in the order of the kernel's groups."""
-    groups, arranged = design.groups, kernel.arguments[-1]
+    groups, place = design.groups, _places(kernel)
     severity, dispersion = _severity(design)
-    place = arranged.place
     return (
         kernel.forward_arguments(),
-        arranged,
+        *kernel.arguments[-2:],
         groups.kind[place],
         groups.period[place],
         (design.patterns.contest[groups.pattern] >= 0).astype(np.int64)[place],
@@ -255,6 +299,12 @@ def _arguments(kernel: Kernel, design: Design) -> tuple[Any, ...]:
         dispersion,
         design.periods.index(WINDOW),
     )
+
+
+def _places(kernel: Kernel) -> Index:
+    """Group of the design that each of the kernel's groups is, and then each of its nodes."""
+    groups, nodes = kernel.arguments[-2:]
+    return np.concatenate([groups.place, nodes.place])
 
 
 def _arrange_profiles(design: Design, place: Index) -> tuple[Index, ...]:
@@ -317,7 +367,7 @@ def attribute_draws(
             staged += sums[1]
             done += 1
             progress("scores", done, len(chunks))
-    place, n = kernel.arguments[-1].place, n_chains * n_draws
+    place, n = _places(kernel), n_chains * n_draws
     in_order = np.empty_like(responsibility), np.empty_like(staged)
     in_order[0][place], in_order[1][place] = responsibility / n, staged / n
     return Attribution(realized, expected, *in_order)

@@ -24,6 +24,7 @@ from violencescore.model import layout as lay
 from violencescore.model.cells import arrange_groups, cell_weight, contest_gradient
 from violencescore.model.coordinates import NO_COORDINATES, to_vector, to_vector_gradient
 from violencescore.model.effects import log_prior, natural, natural_gradient
+from violencescore.model.episodes import pass_up, pass_up_gradient, repeat_gradient, repeat_probability
 from violencescore.model.evidence import (
     channels,
     engagement,
@@ -33,6 +34,7 @@ from violencescore.model.evidence import (
     staging,
     staging_gradient,
 )
+from violencescore.model.given import factor_arrays, given_arrays, share_priors
 from violencescore.model.layout import Layout, build_layout, prior_constants
 from violencescore.model.logarithm import weighted_log
 from violencescore.model.packing import pack, unpack
@@ -43,7 +45,7 @@ from violencescore.model.patterns import (
     sight_gradient,
     sight_probability,
 )
-from violencescore.model.types import Array, FactorArrays, GroupArrays, Index, PartArrays, SightArrays
+from violencescore.model.types import Array, FactorArrays, GivenArrays, GroupArrays, Index, PartArrays, SightArrays
 from violencescore.model.violence import violence, violence_gradient
 from violencescore.model.zerosum import OPTIONS
 from violencescore.model_options import Priors
@@ -55,7 +57,7 @@ def forward(
     offset: Index,
     sizes: Index,
     prior: Array,
-    days: Array,
+    given: GivenArrays,
     chance: float,
     factors: FactorArrays,
     parts: PartArrays,
@@ -66,12 +68,12 @@ def forward(
     Returns rates and evidence (see ``violence`` and ``channels``), weights of candidates, staged shares and targets,
     parts with the logarithms of what was divided out of them, and sights with their staged share.
     """
-    rates = violence(unit, offset, sizes, prior, days)
-    said = channels(unit, offset, sizes, prior, chance)
+    rates = violence(unit, offset, sizes, prior, given.exposure)
+    said = channels(unit, offset, sizes, prior, chance, factors.heir, factors.elder)
     weight = engagement(unit, offset, sizes, prior, factors.set_member)
-    share, target = staging(unit, offset, sizes, prior)
+    share, target = staging(unit, offset, sizes, prior, given.rivalry)
     table = np.empty((factors.kind.size, sizes[0]))
-    factor_table(factors, said[0], said[1], said[3], table)
+    factor_table(unit, offset, factors, given, said[0], said[1], said[3], table)
     part = np.empty((parts.settled.size, sizes[0]))
     log_scale = np.zeros(parts.settled.size)
     products(parts, table, part, log_scale)
@@ -152,14 +154,14 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
         0, or 1 where the density is zero or not finite.
     """
     grad = carray(gradient, (n,))
-    offset, sizes, prior, beta, days, chance, coordinates, factors, parts, sights, groups = unpack(
+    offset, sizes, prior, beta, given, chance, coordinates, factors, parts, sights, groups, nodes = unpack(
         carray(words, (carray(words, (1,))[0],))
     )
     grad[:] = 0.0
     vector = to_vector(carray(at, (n,)), offset, prior, coordinates)
     unit, slope = natural(vector, offset, prior)
     rates, said, weight, share, target, part, log_scale, sight, false = forward(
-        unit, offset, sizes, prior, days, chance, factors, parts, sights
+        unit, offset, sizes, prior, given, chance, factors, parts, sights
     )
     n_actors = part.shape[1]
     total: float = 0.0
@@ -174,6 +176,16 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     mixed = np.empty(groups.n.size)
     mix(groups, cells, part, sight, mixed, grad_cell, grad_log_part, grad_sight)
     total += weighted_log(groups.n, mixed)
+    if nodes.cell.size > 0:
+        repeat = repeat_probability(unit, offset, nodes, given.decay)
+        message, summed = np.ones((repeat.size, n_actors)), np.empty(repeat.size)
+        grad_repeat = np.zeros(repeat.size)
+        pass_up(nodes, repeat, cells, part, sight, message, summed)
+        pass_up_gradient(
+            nodes, repeat, cells, part, sight, message, summed, grad_cell, grad_log_part, grad_sight, grad_repeat
+        )
+        repeat_gradient(unit, offset, nodes, repeat, grad_repeat, grad)
+        total += np.log(summed).sum()
     for e in range(log_scale.size):
         total += parts.n[e] * log_scale[e]
 
@@ -199,7 +211,7 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     grad_factor = np.zeros((factors.kind.size, n_actors))
     products_gradient(parts, grad_log_part, grad_factor)
     violence_gradient(offset, sizes, prior, rates[1], grad_rate, grad_presence, grad)
-    evidence_gradient(offset, prior, chance, factors, said, grad_factor, grad_accuracy, grad)
+    evidence_gradient(unit, offset, prior, chance, factors, given, said, grad_factor, grad_accuracy, grad)
     engagement_gradient(offset, sizes, prior, factors.set_member, grad_weight, grad)
     if offset[lay.STAGING + 1] > offset[lay.STAGING]:
         staging_gradient(offset, sizes, prior, share, target, grad_share, grad_target, grad)
@@ -236,8 +248,8 @@ class Kernel:
     layout
         Where each parameter lives.
     arguments
-        What the compiled functions take after the vector: offset, sizes, prior constants, Beta parameters, days,
-        chance, coordinates, factors, parts, sights, groups.
+        What the compiled functions take after the vector: offset, sizes, prior constants, Beta parameters, what is
+        given, chance, coordinates, factors, parts, sights, groups, nodes.
     packed
         The same in one array (see ``packing``).
     """
@@ -262,8 +274,8 @@ class Kernel:
 
     def forward_arguments(self) -> tuple[Any, ...]:
         """Return what ``forward`` takes after the vector in its own unit."""
-        offset, sizes, prior, _, days, chance, _, factors, parts, sights, _ = self.arguments
-        return offset, sizes, prior, days, chance, factors, parts, sights
+        offset, sizes, prior, _, given, chance, _, factors, parts, sights, *_ = self.arguments
+        return offset, sizes, prior, given, chance, factors, parts, sights
 
     def natural(self, vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return draws (..., parameter) with their effects in their own unit."""
@@ -275,19 +287,18 @@ class Kernel:
 def build_kernel(design: Design, priors: Priors) -> Kernel:
     """Bind the compiled density to a design."""
     layout = build_layout(design, priors)
-    beta = np.concatenate([design.accuracy, design.staging if design.stages else np.empty((0, 2))])
     parts, sights, firm, sight = arrange_patterns(design)
     arguments = (
         layout.offset,
         layout.sizes,
         prior_constants(design, priors),
-        beta,
-        design.days,
+        np.concatenate([beta for _, beta, _ in share_priors(design)]),
+        given_arrays(design),
         1.0 / max(len(design.organizations), 2),
         NO_COORDINATES,
-        FactorArrays(*(getattr(design.factors, name) for name in FactorArrays._fields)),
+        factor_arrays(design),
         parts,
         sights,
-        arrange_groups(design, firm, sight),
+        *arrange_groups(design, firm, sight),
     )
     return Kernel(layout, arguments, pack(arguments))

@@ -1,8 +1,8 @@
 """Probability of the evidence by actor, honest and staged; with gradients.
 
-A pattern of evidence is a part that cannot be forged, and a *sight*: a forgeable part, the period it was seen in and
-what was settled of it. Few parts and sights make up many patterns, so that false flags are summed out on the sights,
-and a pattern costs one product.
+A pattern of evidence is a part that cannot be forged, and a *sight*: a forgeable part, its stratum of staging (its
+period, unless the methodology says more) and what was settled of it. Few parts and sights make up many patterns, so
+that false flags are summed out on the sights, and a pattern costs one product.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def sight_probability(part: Array, share: Array, target: Array, sights: SightArr
     # What each part would be if it was staged as the work of any other: few parts make many sights.
     framing = multiply(part[first:], np.ascontiguousarray(target.T))
     for v in range(sights.part.size):
-        f, t, who, framed = sights.part[v], sights.period[v], sights.perpetrator[v], sights.framed[v]
+        f, t, who, framed = sights.part[v], sights.stratum[v], sights.perpetrator[v], sights.framed[v]
         for k in range(max(who, 0), who + 1 if who >= 0 else n_actors):
             if sights.staged[v] != 0:
                 seen = framing[f - first, k] if framed < 0 else target[k, framed] * part[f, framed]
@@ -129,7 +129,7 @@ def sight_gradient(
     first = sights.part.min()
     grad_framing = np.zeros((part.shape[0] - first, n_actors))
     for v in range(sights.part.size):
-        f, t, who, framed = sights.part[v], sights.period[v], sights.perpetrator[v], sights.framed[v]
+        f, t, who, framed = sights.part[v], sights.stratum[v], sights.perpetrator[v], sights.framed[v]
         start, end = max(who, 0), who + 1 if who >= 0 else n_actors
         for k in range(start, end):
             staged = grad_sight[v, k] * false[v, k]
@@ -181,7 +181,7 @@ def arrange_patterns(design: Design) -> tuple[PartArrays, SightArrays, Index, In
         starts.append(starts[-1][-1] + np.cumsum(length[example]))
     n = np.bincount(design.groups.pattern, weights=design.groups.n, minlength=len(who)).astype(np.int64)
     of_part = np.bincount(np.concatenate(codes), weights=np.tile(n, 2)).astype(np.int64)
-    sight, rows = unique_rows(codes[1], patterns.period, who, patterns.staged, patterns.framed)
+    sight, rows = unique_rows(codes[1], patterns.stratum, who, patterns.staged, patterns.framed)
     parts = PartArrays(*(_ints(np.concatenate(arrays)) for arrays in (starts, members, settled, [of_part])))
     sights = SightArrays(*(_ints(column) for column in rows.T))
     return parts, sights, _ints(codes[0]), _ints(sight)

@@ -1,7 +1,7 @@
 """Latent violence: the rate of each actor by kind and period, and where it is present; with gradients.
 
 For actor ``k``, kind ``c``, period ``t`` and region ``r`` the rate of incidents is
-``exp(a[c, t] + b[k] + shift[k, t] + g[k, c]) * days[t] * presence[k, r]``.
+``exp(a[c, t] + b[k] + shift[k, t] + g[k, c]) * exposure[t, k] * presence[k, r]``, the exposure in days.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from violencescore.model.zerosum import (
 
 
 @njit(**OPTIONS)
-def violence(unit: Array, offset: Index, sizes: Index, prior: Array, days: Array) -> tuple[Array, Array]:
+def violence(unit: Array, offset: Index, sizes: Index, prior: Array, exposure: Array) -> tuple[Array, Array]:
     """Return rate (kind, period, actor) and presence (region, actor), from the vector in its own unit."""
     n_actors, n_kinds, n_regions, n_periods = sizes[0], sizes[1], sizes[2], sizes[3]
     n_org = n_actors - 1
@@ -51,7 +51,7 @@ def violence(unit: Array, offset: Index, sizes: Index, prior: Array, days: Array
                 effect = base[k] + kind[k, c]
                 if t == 1:
                     effect += shift[k]
-                rate[c, t, k] = days[t] * exp(level + effect)
+                rate[c, t, k] = exposure[t * n_actors + k] * exp(level + effect)
 
     presence = np.ones((n_regions, n_actors))
     if n_regions > 1:
