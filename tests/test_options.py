@@ -118,6 +118,18 @@ def joint(assessment: Assessment, design: Design, kernel: Kernel, vector: np.nda
     def existed(k: str, row: object) -> float:
         if k == "other":
             return 1.0
+        density = existed_at_all(k, row)
+        if k == "a" and row.period == "window":  # until b splits off on 3 July, 2 days; then the other 39 of its days
+            kept = named["kept"]["a",]
+            before, after = 2, 39
+            density *= (
+                (before + after)
+                / (before + after * kept)
+                * (kept if row.date_start >= pd.Timestamp("2026-07-03") else 1)
+            )
+        return density
+
+    def existed_at_all(k: str, row: object) -> float:
         first, last = organizations.loc[k, "active_from"], organizations.loc[k, "active_to"]
         start, end = {
             "baseline": (pd.Timestamp("2026-01-01"), pd.Timestamp("2026-07-01")),

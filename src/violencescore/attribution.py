@@ -176,7 +176,7 @@ def attribute(
     responsibility: Array,
     staged: Array,
 ) -> None:
-    """Fill the draws' harms, and add the draws' responsibilities to their sums; all in the order of ``groups``, then ``nodes``."""
+    """Fill the draws' harms, and add to sums of responsibilities; in the order of ``groups``, then of ``nodes``."""
     np.random.seed(seed)
     offset, sizes, prior, given, chance, factors, parts, sights = arguments
     first, n_incidents, start, category, low, best, high = profiles

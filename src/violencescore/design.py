@@ -145,11 +145,11 @@ class Design:
         Length of each period, days.
     exposure
         Days of each period on which each actor existed (period, actor).
-    dated
+    dated, side, cut
         See ``activity.Activity``.
     kin
-        New organizations, and the parents whose names they may be given (pair, 2); ``old_name`` holds the Beta
-        parameters of the share in which they are.
+        New organizations, and the parents from which they split (pair, 2); ``old_name`` holds the Beta parameters of
+        the share in which they are called as before, ``kept`` those of what the parent keeps of its activity.
     nodes
         Incidents that may share their perpetrator with another.
     bonds
@@ -177,8 +177,11 @@ class Design:
     days: FloatArray
     exposure: FloatArray
     dated: FloatArray
+    side: FloatArray
+    cut: FloatArray
     kin: IntArray
     old_name: FloatArray
+    kept: FloatArray
     nodes: Nodes
     bonds: FloatArray
     bond_names: tuple[str, ...]
@@ -242,7 +245,8 @@ def build_design(assessment: Assessment) -> Design:
     several = np.array([methodology.channels[c].candidates for c in channels], dtype=bool)
     pieces = build_pieces(assessment.evidence, rows["evidence"], channel_codes, several, actors)
     pieces, contest = separate_contests(pieces, n_incidents)
-    activity = build_activity(assessment.organizations, incidents, settled[:, 0], period_codes, bounds)
+    kin = build_kin(assessment.organizations, bounds[0][0]) if methodology.factions.old_name else NO_KIN
+    activity = build_activity(assessment.organizations, incidents, settled[:, 0], period_codes, bounds, kin)
     echoing = tuple(c for c in channels if methodology.channels[c].echoes is not None)
     factors, piece_factors = _factors(pieces, channels, echoing, len(activity.dated))
     strata = build_strata(methodology, periods, incidents["date_start"], period_codes, kinds, kind_codes)
@@ -280,8 +284,11 @@ def build_design(assessment: Assessment) -> Design:
         days=np.array([(end - start) / DAY for start, end in bounds]),
         exposure=activity.exposure,
         dated=activity.dated,
-        kin=build_kin(assessment.organizations, bounds[0][0]) if methodology.factions.old_name else NO_KIN,
+        side=activity.side,
+        cut=activity.cut,
+        kin=kin,
         old_name=np.array(methodology.factions.old_name or (1.0, 1.0)),
+        kept=np.array(methodology.factions.kept),
         nodes=build_nodes(group_codes, incidents["date_start"], parent, decay, np.where(linked, len(bonds) - 1, 0)),
         bonds=np.array(list(bonds.values()), dtype=float).reshape(-1, 2),
         bond_names=tuple(bonds),

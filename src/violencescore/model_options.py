@@ -52,9 +52,14 @@ class Episodes(Part):
 
 
 class Factions(Part):
-    """New organizations with a parent: ``old_name`` is the Beta prior of how often they are called by its name."""
+    """New organizations with a parent, from which they split.
+
+    ``old_name`` is the Beta prior of how often they are called by the name of the parent, and without it they are
+    organizations like any other; ``kept`` is that of the share of its activity which the parent keeps.
+    """
 
     old_name: Beta | None = None
+    kept: Beta = (2.0, 2.0)
 
 
 class Priors(Part):

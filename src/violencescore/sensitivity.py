@@ -39,7 +39,7 @@ STAGING_RATE = "staging_rate"
 PARTS = {
     "accuracy": (lay.ACCURACY,),
     "echo": (lay.ECHO,),
-    "old_name": (lay.KIN,),
+    "factions": (lay.KIN, lay.KEPT),
     "episode": (lay.EPISODE,),
     "false_flag": (lay.STAGING, lay.STAGING_DEVIATION, lay.STAGING_SHIFT, lay.TARGET),
     "reach": (lay.REACH, lay.REACH_SCALE, lay.REACH_DEVIATION),

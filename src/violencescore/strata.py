@@ -42,7 +42,7 @@ def build_strata(
     """
     option = methodology.false_flag
     start, end = period_bounds(methodology.window, WINDOW) if methodology.window else (date.min(), date.max() + DAY)
-    elapsed = ((date - start) / DAY).to_numpy(dtype=np.float64) / ((end - start) / DAY)
+    elapsed = (date - start).dt.days.to_numpy(dtype=np.float64) / ((end - start) / DAY)
     part = np.clip(np.floor(elapsed * option.parts), 0, option.parts - 1).astype(np.int64)
     names: list[tuple[str, str]] = []
     number: dict[tuple[int, int], int] = {}

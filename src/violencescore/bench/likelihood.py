@@ -174,7 +174,7 @@ def factor_probabilities(design: Design, draws: Mapping[str, FloatArray]) -> Flo
     }
     for f, (kind, h, a) in enumerate(zip(factors.kind, factors.channel, factors.argument, strict=True)):
         if kind == DATE:
-            table[:, f] = design.dated[a]
+            table[:, f] = _dates(design, draws, a)
             continue
         right, wrong = accuracy[:, h], 1 - accuracy[:, h]
         if kind == SILENT:
@@ -196,6 +196,16 @@ def factor_probabilities(design: Design, draws: Mapping[str, FloatArray]) -> Flo
             table[:, f] = (wrong / ways(n_org - 1, m))[:, None]
             table[:, f, n_org] = 1 / ways(n_org, m)
             table[:, f, members] = (right / ways(n_org - 1, m - 1))[:, None]
+    return table
+
+
+def _dates(design: Design, draws: Mapping[str, FloatArray], era: int) -> FloatArray:
+    """Return the density of the dates of an era, by who did it (draw, actor); see ``activity``."""
+    table = np.tile(design.dated[era], (len(draws["rate"]), 1))
+    for i, (_, elder) in enumerate(design.kin):
+        if side := design.side[era, i]:
+            kept, (before, after) = draws["kept"][:, i], design.cut[i]
+            table[:, elder] *= (before + after) / (before + after * kept) * (kept if side > 0 else 1.0)
     return table
 
 

@@ -69,6 +69,8 @@ def channels(
         start = offset[lay.REACH_DEVIATION] + h * (n_actors - 1)
         zero_sum(unit[start : start + n_actors - 1], deviation)
         location = prior[lay.P_REACH_MEAN] + prior[lay.P_REACH_LOCATION] * unit[offset[lay.REACH] + h]
+        for i in range(heir.size):
+            deviation[heir[i]] += deviation[elder[i]]
         for k in range(n_actors):
             reach[h, k] = logistic(location + deviation[k])
         accuracy[h] = chance + (1.0 - chance) * logistic(unit[offset[lay.ACCURACY] + h])
@@ -243,6 +245,13 @@ def factor_table(
         elif kind[f] != SET:
             for k in range(n_actors):
                 table[f, k] = given.dated[a * n_actors + k]
+            for i in range(factors.heir.size):
+                side = given.side[a * factors.heir.size + i]
+                if side != 0.0:
+                    kept = logistic(unit[offset[lay.KEPT] + i])
+                    before, after = given.cut[2 * i], given.cut[2 * i + 1]
+                    table[f, factors.elder[i]] *= (before + after) / (before + after * kept)
+                    table[f, factors.elder[i]] *= kept if side > 0.0 else 1.0
         else:
             members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
             wrong = (1.0 - accuracy[h]) * exp(-log_choose(n_org - 1, members.size))
@@ -339,6 +348,14 @@ def evidence_gradient(
             for k in members:
                 g = grad_log_factor[f, k]
                 grad_accuracy[h] += g / (1.0 - accuracy[h]) + g / accuracy[h]
+        else:
+            for i in range(factors.heir.size):
+                side = given.side[a * factors.heir.size + i]
+                if side != 0.0:
+                    kept = logistic(unit[offset[lay.KEPT] + i])
+                    before, after = given.cut[2 * i], given.cut[2 * i + 1]
+                    slope = (1.0 - kept if side > 0.0 else 0.0) - after * kept * (1.0 - kept) / (before + after * kept)
+                    grad[offset[lay.KEPT] + i] += grad_log_factor[f, factors.elder[i]] * slope
 
     confuse_gradient(offset, prior, naming, grad_naming, grad)
     if factors.heir.size > 0:
@@ -351,6 +368,8 @@ def evidence_gradient(
     logit = np.empty(n_actors)
     for h in range(n_channels):
         grad[offset[lay.REACH] + h] += prior[lay.P_REACH_LOCATION] * grad_reach[h].sum()
+        for i in range(factors.heir.size - 1, -1, -1):
+            grad_reach[h, factors.elder[i]] += grad_reach[h, factors.heir[i]]
         start = offset[lay.REACH_DEVIATION] + h * (n_actors - 1)
         zero_sum_gradient(grad_reach[h], grad[start : start + n_actors - 1])
         inside = (accuracy[h] - chance) * (1.0 - accuracy[h]) / (1.0 - chance)

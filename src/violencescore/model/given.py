@@ -33,6 +33,8 @@ def given_arrays(design: Design) -> GivenArrays:
         exposure=design.exposure.ravel(),
         repeated=design.factors.repeated,
         dated=design.dated.ravel(),
+        side=design.side.ravel(),
+        cut=design.cut.ravel(),
         rivalry=design.rivalry.ravel(),
         decay=design.nodes.decay,
     )
@@ -46,6 +48,7 @@ def share_priors(design: Design) -> tuple[tuple[int, npt.NDArray[np.float64], fl
         (lay.ACCURACY, design.accuracy, chance),
         (lay.ECHO, design.echoes, 0.0),
         (lay.KIN, np.tile(design.old_name, (len(design.kin), 1)), 0.0),
+        (lay.KEPT, np.tile(design.kept, (len(design.kin), 1)), 0.0),
         (lay.STAGING, design.staging if design.stages else nothing, 0.0),
         (lay.EPISODE, design.bonds, 0.0),
     )

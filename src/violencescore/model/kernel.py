@@ -68,7 +68,7 @@ def forward(
     Returns rates and evidence (see ``violence`` and ``channels``), weights of candidates, staged shares and targets,
     parts with the logarithms of what was divided out of them, and sights with their staged share.
     """
-    rates = violence(unit, offset, sizes, prior, given.exposure)
+    rates = violence(unit, offset, sizes, prior, given.exposure, factors.heir, factors.elder)
     said = channels(unit, offset, sizes, prior, chance, factors.heir, factors.elder)
     weight = engagement(unit, offset, sizes, prior, factors.set_member)
     share, target = staging(unit, offset, sizes, prior, given.rivalry)
@@ -210,7 +210,8 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     sight_gradient(part, share, target, sights, sight, false, grad_sight, grad_log_part, grad_share, grad_target)
     grad_factor = np.zeros((factors.kind.size, n_actors))
     products_gradient(parts, grad_log_part, grad_factor)
-    violence_gradient(offset, sizes, prior, rates[1], grad_rate, grad_presence, grad)
+    kin = factors.heir, factors.elder
+    violence_gradient(offset, sizes, prior, rates[1], *kin, grad_rate, grad_presence, grad)
     evidence_gradient(unit, offset, prior, chance, factors, given, said, grad_factor, grad_accuracy, grad)
     engagement_gradient(offset, sizes, prior, factors.set_member, grad_weight, grad)
     if offset[lay.STAGING + 1] > offset[lay.STAGING]:

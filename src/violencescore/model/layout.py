@@ -35,6 +35,7 @@ BLOCKS = (
     "notoriety_other",
     "echo",
     "kin",
+    "kept",
     "confusion",
     "staging",
     "staging_deviation",
@@ -66,6 +67,7 @@ BLOCKS = (
     NOTORIETY_OTHER,
     ECHO,
     KIN,
+    KEPT,
     CONFUSION,
     STAGING,
     STAGING_DEVIATION,
@@ -140,6 +142,7 @@ def build_layout(design: Design, priors: Priors) -> Layout:
         "confusion": h * j * (k + design.other_is_named) * names * (priors.confusion_scale > 0),
         "echo": len(design.echoes),
         "kin": len(design.kin),
+        "kept": len(design.kin),
         "staging": strata * stages,
         "staging_deviation": j * stages,
         "staging_shift": j * strata * stages * (strata > 1),
@@ -155,10 +158,13 @@ def build_layout(design: Design, priors: Priors) -> Layout:
 LEVEL_SCALE = 3.0
 """Prior sd of a kind's log level around the overall one: weak."""
 
+LOG_HALF = -0.6931471805599453
+"""Of the log rate of its parent, what is expected of a new faction."""
+
 STAGING_MEMORY = 0.8
 """Share of a perpetrator's inclination to stage that lasts over all strata (its square is a variance share)."""
 
-SHARES = (ACCURACY, ECHO, KIN, STAGING, EPISODE)
+SHARES = (ACCURACY, ECHO, KIN, KEPT, STAGING, EPISODE)
 """Blocks of probabilities with a Beta prior, as logits; of accuracies, between chance and one."""
 
 (

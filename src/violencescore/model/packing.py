@@ -58,6 +58,6 @@ def unpack(words: Index) -> Any:
     )
     nodes = NodeArrays(whole(30), whole(31), whole(32), whole(33), whole(34), whole(35))
     beta = real(1).reshape((-1, 2))
-    given = GivenArrays(real(2), real(3), real(4), real(5), real(6))
-    coordinates = CoordinateArrays(whole(36), whole(37), real(8), real(9))
-    return whole(0), whole(1), real(0), beta, given, real(7)[0], coordinates, factors, parts, sights, groups, nodes
+    given = GivenArrays(real(2), real(3), real(4), real(5), real(6), real(7), real(8))
+    coordinates = CoordinateArrays(whole(36), whole(37), real(10), real(11))
+    return whole(0), whole(1), real(0), beta, given, real(9)[0], coordinates, factors, parts, sights, groups, nodes

@@ -15,12 +15,21 @@ from numba import types
 from violencescore.model.cells import contest_gradient
 from violencescore.model.coordinates import to_vector, to_vector_gradient
 from violencescore.model.effects import log_prior, natural, natural_gradient
+from violencescore.model.episodes import pass_up, pass_up_gradient, repeat_gradient, repeat_probability
 from violencescore.model.evidence import engagement_gradient, evidence_gradient, staging_gradient
 from violencescore.model.kernel import cell_weights, forward, mix
 from violencescore.model.logarithm import weighted_log
 from violencescore.model.packing import unpack
 from violencescore.model.patterns import products_gradient, sight_gradient
-from violencescore.model.types import CoordinateArrays, FactorArrays, GroupArrays, PartArrays, SightArrays
+from violencescore.model.types import (
+    CoordinateArrays,
+    FactorArrays,
+    GivenArrays,
+    GroupArrays,
+    NodeArrays,
+    PartArrays,
+    SightArrays,
+)
 from violencescore.model.violence import violence_gradient
 
 _NUMBER = types.float64
@@ -33,6 +42,7 @@ def _table(columns: type[NamedTuple], *kinds: Any) -> Any:
 
 
 _FACTORS, _PARTS, _SIGHTS, _GROUPS = map(_table, (FactorArrays, PartArrays, SightArrays, GroupArrays))
+_NODES, _GIVEN = _table(NodeArrays), _table(GivenArrays, *(_VECTOR,) * len(GivenArrays._fields))
 _COORDINATES = _table(CoordinateArrays, _WHOLE, _WHOLE, _VECTOR, _VECTOR)
 _RATES = types.Tuple((_CUBE, _MATRIX))
 _SAID = types.Tuple((_MATRIX, _VECTOR, _MATRIX, _CUBE))
@@ -41,7 +51,7 @@ _LAID_OUT = (_WHOLE, _WHOLE, _VECTOR)
 
 FORWARD: Mapping[Any, tuple[Any, ...]] = {
     natural: (_VECTOR, _WHOLE, _VECTOR),
-    forward: (_VECTOR, *_LAID_OUT, _VECTOR, _NUMBER, _FACTORS, _PARTS, _SIGHTS),
+    forward: (_VECTOR, *_LAID_OUT, _GIVEN, _NUMBER, _FACTORS, _PARTS, _SIGHTS),
 }
 """From the vector to the probability of the evidence."""
 
@@ -55,8 +65,15 @@ BACKWARD: Mapping[Any, tuple[Any, ...]] = {
     contest_gradient: (_NUMBER, _WHOLE, _VECTOR, _VECTOR, _VECTOR),
     sight_gradient: (*(_MATRIX,) * 3, _SIGHTS, *(_MATRIX,) * 6),
     products_gradient: (_PARTS, _MATRIX, _MATRIX),
-    violence_gradient: (*_LAID_OUT, _MATRIX, _CUBE, _MATRIX, _VECTOR),
-    evidence_gradient: (_WHOLE, _VECTOR, _NUMBER, _FACTORS, _SAID, _MATRIX, _VECTOR, _VECTOR),
+    repeat_probability: (_VECTOR, _WHOLE, _NODES, _VECTOR),
+    pass_up: (_NODES, _VECTOR, *(_MATRIX,) * 4, _VECTOR),
+    pass_up_gradient: (_NODES, _VECTOR, *(_MATRIX,) * 4, _VECTOR, *(_MATRIX,) * 3, _VECTOR),
+    repeat_gradient: (_VECTOR, _WHOLE, _NODES, *(_VECTOR,) * 3),
+    violence_gradient: (*_LAID_OUT, _MATRIX, _WHOLE, _WHOLE, _CUBE, _MATRIX, _VECTOR),
+    evidence_gradient: (
+        *(_VECTOR, _WHOLE, _VECTOR, _NUMBER, _FACTORS, _GIVEN, _SAID),
+        *(_MATRIX, _VECTOR, _VECTOR),
+    ),
     engagement_gradient: (*_LAID_OUT, _WHOLE, _VECTOR, _VECTOR),
     staging_gradient: (*_LAID_OUT, *(_MATRIX,) * 4, _VECTOR),
     natural_gradient: (_VECTOR, _VECTOR, _WHOLE, _VECTOR, _VECTOR),

@@ -16,7 +16,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from violencescore.design import DATE, NAMES, SET, SILENT, SPEAKS, Design
-from violencescore.model.layout import LEVEL_SCALE, STAGING_MEMORY
+from violencescore.model.layout import LEVEL_SCALE, LOG_HALF, STAGING_MEMORY
 from violencescore.model_options import Priors
 
 Tensor = Any
@@ -47,9 +47,10 @@ def build_model(design: Design, priors: Priors) -> pm.Model:
         log_naming = _log_naming(design, accuracy, notoriety)
         echo = _shares("echo", design.echoes)
         log_naming = _misnamed(design, log_naming)
+        kept = _shares("kept", np.tile(design.kept, (len(design.kin), 1)))
         log_naming = _confused(design, priors, log_naming)
         share, target = _staging(design, priors)
-        log_factor = log_factors(design, reach, accuracy, log_naming, echo)
+        log_factor = log_factors(design, reach, accuracy, log_naming, echo, kept)
         log_pattern = log_patterns(design, log_factor, share, target)
         groups = design.groups
         log_cell = pt.log(rate[groups.kind, groups.period]) + pt.log(presence[groups.region])
@@ -91,13 +92,14 @@ def _violence(design: Design, priors: Priors) -> tuple[Tensor, Tensor]:
     level = mean_level + pt.cumsum(level, axis=1)
     organization = _zero_sum(_effects("organization", priors.log_rate_scale, priors, j - 2), 0)
     base = pt.concatenate([organization, priors.other_scale * _normal("other", 1)])
+    base = _inherit(design, base, LOG_HALF)
     log_rate = level[:, :, None] + base
     if t == 2:
         shift = _zero_sum(_effects("shift", priors.period_scale, priors, j - 1), 0)
         log_rate = log_rate + shift * np.array([0.0, 1.0])[None, :, None]
     if c > 1:
         kind = _effects("kind_own", priors.kind_scale, priors, j - 1, c - 1)
-        log_rate = log_rate + _zero_sum(_zero_sum(kind, 0), 1).T[:, None, :]
+        log_rate = log_rate + _inherit(design, _zero_sum(_zero_sum(kind, 0), 1)).T[:, None, :]
     rate = pm.Deterministic(
         "rate", np.maximum(design.exposure, LEAST) * pt.exp(log_rate), dims=("kind", "period", "actor")
     )
@@ -105,7 +107,7 @@ def _violence(design: Design, priors: Priors) -> tuple[Tensor, Tensor]:
         return rate, pt.ones((1, j))
     region = priors.region_scale * _zero_sum(_normal("region_size", r - 1), 0)
     own = _effects("presence_own", priors.presence_scale, priors, j - 1, r - 1)
-    presence = pt.special.softmax(region[:, None] + _zero_sum(_zero_sum(own, 0), 1).T, axis=0)
+    presence = pt.special.softmax(region[:, None] + _inherit(design, _zero_sum(_zero_sum(own, 0), 1)).T, axis=0)
     return rate, pm.Deterministic("presence", presence, dims=("region", "actor"))
 
 
@@ -116,7 +118,7 @@ def _channels(design: Design, priors: Priors) -> tuple[Tensor, Tensor, Tensor]:
     chance = 1.0 / max(j - 1, 2)
     location = priors.reach_mean + priors.reach_location_scale * _normal("reach_location", h)
     deviation = _effects("reach_own", priors.reach_scale, priors, h, j - 1, n_scales=h)
-    reach = pm.math.invlogit(location[:, None] + _zero_sum(deviation, 1))
+    reach = pm.math.invlogit(location[:, None] + _inherit(design, _zero_sum(deviation, 1).T).T)
     reach = pm.Deterministic("reach", reach, dims=("channel", "actor"))
     beta = pm.Beta.dist(design.accuracy[:, 0], design.accuracy[:, 1])
     accuracy = pm.Truncated("accuracy", beta, lower=chance, upper=1.0, shape=(h,))
@@ -235,7 +237,9 @@ def _confused(design: Design, priors: Priors, log_naming: Tensor) -> Tensor:
     return pt.log(confusion)
 
 
-def log_factors(design: Design, reach: Tensor, accuracy: Tensor, log_naming: Tensor, echo: Tensor) -> Tensor:
+def log_factors(
+    design: Design, reach: Tensor, accuracy: Tensor, log_naming: Tensor, echo: Tensor, kept: Tensor
+) -> Tensor:
     """Log probability of each factor by actor (factor, actor)."""
     factors, n_org = design.factors, len(design.organizations)
     rows = []
@@ -244,7 +248,7 @@ def log_factors(design: Design, reach: Tensor, accuracy: Tensor, log_naming: Ten
             share = echo[factors.echo[f]]
             rows.append(pt.log((1 - share) * pt.exp(log_naming[h, :, a]) + share * factors.repeated[f]))
         elif kind == DATE:
-            rows.append(pt.as_tensor(np.log(np.maximum(design.dated[a], LEAST))))
+            rows.append(_log_dates(design, a, kept))
         elif kind == SILENT:
             rows.append(pt.log1p(-reach[h]))
         elif kind == SPEAKS:
@@ -255,6 +259,24 @@ def log_factors(design: Design, reach: Tensor, accuracy: Tensor, log_naming: Ten
             members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
             rows.append(_log_set(members, accuracy[h], n_org))
     return pt.stack(rows) if rows else pt.zeros((0, n_org + 1))
+
+
+def _log_dates(design: Design, era: int, kept: Tensor) -> Tensor:
+    """Log density of the dates of an era by actor; a parent does less after a split."""
+    row = pt.as_tensor(np.log(np.maximum(design.dated[era], LEAST)))
+    for i, (_, elder) in enumerate(design.kin):
+        if side := design.side[era, i]:
+            before, after = design.cut[i]
+            left = np.log(before + after) - pt.log(before + after * kept[i]) + (pt.log(kept[i]) if side > 0 else 0.0)
+            row = pt.inc_subtensor(row[elder], left)
+    return row
+
+
+def _inherit(design: Design, effects: Tensor, start: float = 0.0) -> Tensor:
+    """Add to the effects of each heir (actor first) those of its elder."""
+    for heir, elder in design.kin:
+        effects = pt.inc_subtensor(effects[heir], effects[elder] + start)
+    return effects
 
 
 def _log_set(members: npt.NDArray[np.int64], accuracy: Tensor, n_org: int) -> Tensor:

@@ -93,13 +93,15 @@ class GivenArrays(NamedTuple):
 
     ``exposure`` (period, actor) are days on which the actor could act; ``repeated`` (factor) is the share of the pieces
     before a piece that name the same one; ``dated`` (era, actor) the density of a date, given who did it, beside an
-    even one; ``rivalry`` (actor, framed) what is added to the log odds of targets; ``decay`` (node) see ``NodeArrays``.
-    All are flat.
+    even one; ``side`` (era, heir) and ``cut`` (heir, 2) see ``activity.Activity``; ``rivalry`` (actor, framed) what is
+    added to the log odds of targets; ``decay`` (node) see ``NodeArrays``. All are flat.
     """
 
     exposure: Array
     repeated: Array
     dated: Array
+    side: Array
+    cut: Array
     rivalry: Array
     decay: Array
 
