@@ -18,6 +18,11 @@ from violencescore import relations
 from violencescore.cleaning import (
     assign_categories,
     assign_periods,
+    clean_links,
+    clean_panel,
+    clean_rivalries,
+    count,
+    floats,
     is_copy,
     leave_out_sources,
     number_pieces,
@@ -29,7 +34,6 @@ from violencescore.events import event_faults, with_ends
 from violencescore.grouping import compress
 from violencescore.identities import Directory, build_directory, check_organizations
 from violencescore.methodology import Methodology
-from violencescore.names import category_label
 from violencescore.reading import METHODOLOGY, check_package, read_methodology
 from violencescore.schemas import COLUMNS, REQUIRED_TABLES, check_columns
 from violencescore.supply import clean_networks, flow_faults, tree_faults
@@ -61,6 +65,10 @@ class Assessment:
     adjudications
         incident_id, organization_id, false_flag (boolean, missing where not settled; true where somebody was
         framed), framed_id (may be empty), inclusion_probability (float64, may be missing).
+    links
+        incident_id, linked_id: incidents that something ties to each other (the same weapon, say).
+    rivalries
+        organization_id, other_id, strength (float64).
     reports
         incident_id, source_id, each pair once.
     revenue
@@ -86,6 +94,8 @@ class Assessment:
     harms: pd.DataFrame
     evidence: pd.DataFrame
     adjudications: pd.DataFrame
+    links: pd.DataFrame
+    rivalries: pd.DataFrame
     reports: pd.DataFrame
     revenue: pd.DataFrame
     panel_weights: pd.DataFrame
@@ -172,7 +182,7 @@ def read_choices(folder: str | Path) -> Choices:
         checked[name] if name in checked else check_columns(empty_table(name, COLUMNS[name]), methodology)[0]
         for name in names
     )
-    weights = _clean_panel(panel.decoded(), methodology, [])
+    weights = clean_panel(panel.decoded(), methodology, [])
     return Choices(methodology, organizations.frame.reset_index(drop=True), weights, inputs)
 
 
@@ -219,7 +229,7 @@ def _check_tables(tables: Mapping[str, Table], methodology: Methodology | None) 
     incidents = tables.get("incidents")
     if incidents is not None:
         faults += relations.incident_faults(incidents, checked["incidents"].frame)
-    for name in ("harms", "evidence", "adjudications", "reports"):
+    for name in ("harms", "evidence", "adjudications", "reports", "links"):
         if name in tables and incidents is not None and "incident_id" in incidents.frame:
             faults += relations.orphan_faults(tables[name], checked[name], checked["incidents"])
     if {"networks", "network_evidence"} <= tables.keys() and "network_id" in tables["networks"].frame:
@@ -233,6 +243,9 @@ def _check_tables(tables: Mapping[str, Table], methodology: Methodology | None) 
     return checked, faults
 
 
+_PAIRS = {"links": ("incident_id", "linked_id"), "rivalries": ("organization_id", "other_id")}
+"""Tables of pairs, whose two must differ."""
+
 # Which columns name organizations, and whether they may name `other`.
 _REFERENCES = {
     "evidence": {"organization_id": True},
@@ -241,6 +254,7 @@ _REFERENCES = {
     "events": {"organization_id": False, "other_id": False},
     "networks": {"settled_id": True},
     "network_evidence": {"organization_id": True},
+    "rivalries": {"organization_id": False, "other_id": False},
 }
 
 
@@ -274,6 +288,11 @@ def _relation_faults(
         faults += flow_faults(table, checked["networks"], checked.get("revenue"), methodology)
     if (table := tables.get("adjudications")) is not None:
         faults += relations.adjudication_faults(table, checked["adjudications"])
+    if "links" in tables and "incidents" in tables:
+        faults += relations.link_faults(tables["links"], checked["links"], checked["incidents"])
+    for name, columns in _PAIRS.items():
+        if name in tables:
+            faults += relations.pair_faults(tables[name], checked[name], *columns)
     if (table := tables.get("revenue")) is not None:
         revenue = checked["revenue"].decoded().replace({"kind": {"": "revenue"}})
         checked["revenue"] = Coded(revenue, {})
@@ -326,10 +345,12 @@ def _clean(
         incidents=incidents.decoded(),
         harms=harms.decoded(),
         evidence=_clean_evidence(_among(tables.pop("evidence"), incidents), messages),
-        adjudications=_floats(adjudications.assign(false_flag=staged), "inclusion_probability"),
+        adjudications=floats(adjudications.assign(false_flag=staged), "inclusion_probability"),
+        links=clean_links(tables["links"], incidents),
+        rivalries=clean_rivalries(tables["rivalries"]),
         reports=_drop_repeats(_among(tables["reports"], incidents), "reports", messages).decoded(),
         revenue=_clean_revenue(tables["revenue"], messages),
-        panel_weights=_clean_panel(tables["panel_weights"].decoded(), methodology, messages),
+        panel_weights=clean_panel(tables["panel_weights"].decoded(), methodology, messages),
         events=tables["events"].decoded().reset_index(drop=True),
         networks=(networks := clean_networks(tables["networks"].decoded(), methodology, messages)),
         network_evidence=_clean_evidence(
@@ -350,7 +371,7 @@ def _date_incidents(table: Coded, methodology: Methodology, messages: list[str])
     dated = incidents[["incident_id"]].assign(date_start=start, date_end=end, region=incidents["region"], period=period)
     inside = period != ""
     if n_outside := int((~inside).sum()):
-        messages.append(f"{n_outside} of {_count(len(dated), 'incident')} lie outside both periods and were left out.")
+        messages.append(f"{n_outside} of {count(len(dated), 'incident')} lie outside both periods and were left out.")
     return Coded(dated, table.words).rows(inside)
 
 
@@ -365,13 +386,13 @@ def _select_harms(table: Coded, incidents: Coded, methodology: Methodology, mess
     unscored = decode(harms.loc[~is_scored, "element"], table.words["element"]).value_counts(sort=False)
     if len(unscored):
         by_element = ", ".join(f"{element} {n}" for element, n in unscored.items())
-        n_rows = _count(int(unscored.sum()), "row")
+        n_rows = count(int(unscored.sum()), "row")
         messages.append(f"{n_rows} of harms have no category in the methodology and were left out ({by_element}).")
     scored = harms[is_scored].reset_index(drop=True)
     [precedence], _ = encode(pd.Series(methodology.harms.precedence, dtype="str"), known=table.words["element"])
     kept = resolve_overlaps(scored, precedence.tolist())
     if n_again := len(scored) - len(kept):
-        rows = _count(n_again, "row")
+        rows = count(n_again, "row")
         messages.append(f"{rows} of harms describe victims already counted under an earlier element and were left out.")
     columns = ["incident_id", "category", "element", "victim_role", "best", "low", "high"]
     return Coded(kept[columns].reset_index(drop=True), table.words)
@@ -381,9 +402,9 @@ def _harmed_incidents(incidents: Coded, all_harms: Coded, harms: Coded, messages
     ids, mentioned_ids, scored_ids = (table.frame["incident_id"] for table in (incidents, all_harms, harms))
     scored, mentioned = are_among(ids, scored_ids), are_among(ids, mentioned_ids)
     if n_bare := int((~mentioned).sum()):
-        messages.append(f"{_count(n_bare, 'incident')} without any row in harms were left out.")
+        messages.append(f"{count(n_bare, 'incident')} without any row in harms were left out.")
     if n_unscored := int((mentioned & ~scored).sum()):
-        messages.append(f"{_count(n_unscored, 'incident')} without a harm that is scored were left out.")
+        messages.append(f"{count(n_unscored, 'incident')} without a harm that is scored were left out.")
     return incidents.rows(scored)
 
 
@@ -396,7 +417,7 @@ def _clean_evidence(
         evidence = evidence.rows(evidence.text(key).isin(known))
     copies = is_copy(evidence.frame, key)
     if n_copies := int(copies.sum()):
-        messages.append(f"{_count(n_copies, 'row')} of {_TABLE_OF[key]} repeat others (copies) and were left out.")
+        messages.append(f"{count(n_copies, 'row')} of {_TABLE_OF[key]} repeat others (copies) and were left out.")
     evidence = evidence.rows(~copies)
     _, piece = compress(evidence.frame["piece"].to_numpy(), 0)
     columns = [key, "channel", "organization_id", "piece", "origin", "source_id"]
@@ -407,19 +428,8 @@ _TABLE_OF = {"incident_id": "evidence", "network_id": "network_evidence"}
 
 
 def _clean_revenue(table: Coded, messages: list[str]) -> pd.DataFrame:
-    table = Coded(_floats(table.decoded(), "best", "low", "high"), {})
+    table = Coded(floats(table.decoded(), "best", "low", "high"), {})
     return _drop_repeats(table, "revenue", messages).frame
-
-
-def _clean_panel(panel: pd.DataFrame, methodology: Methodology, messages: list[str]) -> pd.DataFrame:
-    pairs = zip(panel["element"], panel["victim_role"], strict=True)
-    category = pd.Series([category_label(e, role) for e, role in pairs], index=panel.index, dtype="str")
-    scored = category.isin(methodology.category_labels)
-    if n_unscored := int((~scored).sum()):
-        rows = _count(n_unscored, "row")
-        messages.append(f"{rows} of panel_weights weigh what is no category of the methodology and were left out.")
-    columns = ["panelist_id", "category", "element", "victim_role", "weight"]
-    return _floats(panel.assign(category=category)[scored], "weight")[columns].reset_index(drop=True)
 
 
 def _among(table: Coded, incidents: Coded) -> Coded:
@@ -429,13 +439,5 @@ def _among(table: Coded, incidents: Coded) -> Coded:
 def _drop_repeats(table: Coded, name: str, messages: list[str]) -> Coded:
     repeats = table.frame.duplicated()
     if n_repeats := int(repeats.sum()):
-        messages.append(f"{_count(n_repeats, 'row')} of {name} repeat others and were left out.")
+        messages.append(f"{count(n_repeats, 'row')} of {name} repeat others and were left out.")
     return table.rows(~repeats)
-
-
-def _floats(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    return frame.assign(**{column: frame[column].astype(np.float64) for column in columns})
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -137,3 +137,39 @@ def leave_out_sources(tables: Mapping[str, Coded], sources: Collection[str]) -> 
         gone = np.setdiff1d(gone, kept[name].frame["incident_id"])
     kept["incidents"] = tables["incidents"].rows(~tables["incidents"].frame["incident_id"].isin(gone))
     return kept
+
+
+def clean_links(table: Coded, incidents: Coded) -> pd.DataFrame:
+    """Return the links between incidents that count."""
+    links, known = table.decoded(), incidents.decoded()["incident_id"]
+    inside = links["incident_id"].isin(known) & links["linked_id"].isin(known)
+    return links[inside].drop_duplicates().reset_index(drop=True)
+
+
+def clean_rivalries(table: Coded) -> pd.DataFrame:
+    """Return the rivalries with their strength, 1 where none is stated."""
+    rivalries = table.decoded()
+    strength = rivalries["strength"].astype(np.float64).fillna(1.0)
+    return rivalries.assign(strength=strength).reset_index(drop=True)
+
+
+def clean_panel(panel: pd.DataFrame, methodology: Methodology, messages: list[str]) -> pd.DataFrame:
+    """Return the panel's weights of what is scored."""
+    pairs = zip(panel["element"], panel["victim_role"], strict=True)
+    category = pd.Series([category_label(e, role) for e, role in pairs], index=panel.index, dtype="str")
+    scored = category.isin(methodology.category_labels)
+    if n_unscored := int((~scored).sum()):
+        rows = count(n_unscored, "row")
+        messages.append(f"{rows} of panel_weights weigh what is no category of the methodology and were left out.")
+    columns = ["panelist_id", "category", "element", "victim_role", "weight"]
+    return floats(panel.assign(category=category)[scored], "weight")[columns].reset_index(drop=True)
+
+
+def floats(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Return the frame with some columns as floating-point numbers."""
+    return frame.assign(**{column: frame[column].astype(np.float64) for column in columns})
+
+
+def count(n: int, noun: str) -> str:
+    """Return a number and its noun: ``1 row``, ``2 rows``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -129,7 +129,8 @@ def fit_assessment(
     named = count_named(assessment)
 
     # The chains need no interpreter: what comes after them is compiled meanwhile.
-    threading.Thread(target=compile_attribution, args=(kernel, design), daemon=True).start()
+    compiling = threading.Thread(target=compile_attribution, args=(kernel, design), daemon=True)
+    compiling.start()
     level = build_level(assessment)
     parted = parted_design(design, assessment, None if level is None else level.classes)
     so_far: Attribution | None = None
@@ -139,6 +140,7 @@ def fit_assessment(
         for batch, draws_so_far in enumerate(batches):
             seconds["sample"] += time.perf_counter() - watch
             watch = time.perf_counter()
+            compiling.join()
             so_far = _attribute(kernel, parted, draws_so_far, so_far, score_seed + batch, progress)
             attribution, by_class = join_parts(so_far, design)
             flows = enough_flows(assessment, sampling, flows, draws_so_far.vectors.shape[1], progress)

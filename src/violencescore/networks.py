@@ -60,6 +60,7 @@ def network_assessment(assessment: Assessment) -> tuple[Assessment, float]:
         evidence=assessment.network_evidence.rename(columns={"network_id": "incident_id"}),
         adjudications=adjudications.reset_index(drop=True),
         reports=assessment.reports.iloc[:0],
+        links=assessment.links.iloc[:0],
         events=assessment.events.iloc[:0],
         networks=assessment.networks.iloc[:0],
         messages=(),
