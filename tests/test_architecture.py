@@ -41,7 +41,7 @@ publication publication.canonical publication.keys publication.commitment public
 publication.tabular publication.draws publication.phrases publication.claims publication.announcement publication.disclosure publication.bundle
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
 changes changes.rows changes.choices changes.causes changes.comparison report.changes
-rounds rounds.ledger rounds.history rounds.conduct rounds.standing rounds.statements rounds.successor rounds.verification
+rounds rounds.ledger rounds.facts rounds.history rounds.conduct rounds.standing rounds.statements rounds.successor rounds.verification
 report.rounds report.round_figures
 elicitation elicitation.forms elicitation.agreement report.elicitation
 commands calibrating workbench_commands publishing weighting comparing round_commands cli __main__

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,9 @@ from violencescore.decision import decide
 from violencescore.methodology import Methodology
 from violencescore.montecarlo import FloatArray, estimate_probability, read_scores
 from violencescore.ranks import N_ERRORS, best_other, first_shares
+
+type Cause = Literal["none", "data", "rules", "both", "either", "chance", "unexplained", "unknown"]
+"""Why a verdict is another: see `verdict_cause`."""
 
 BEFORE, AFTER, DATA_ONLY, RULES_ONLY = "before", "after", "data_only", "rules_only"
 
@@ -151,7 +154,7 @@ def _crossed(corners: Mapping[str, Corner], key: str) -> dict[str, tuple[float, 
     }
 
 
-def verdict_cause(corners: Mapping[str, Corner], *, data: bool, rules: bool, line: bool) -> str:
+def verdict_cause(corners: Mapping[str, Corner], *, data: bool, rules: bool, line: bool) -> Cause:
     """Return why the verdict is another; ``none`` where it is the same.
 
     ``data`` or ``rules``: that alone would have changed it so. ``both``: neither alone would; ``either``: each alone
@@ -178,7 +181,9 @@ def verdict_cause(corners: Mapping[str, Corner], *, data: bool, rules: bool, lin
     if DATA_ONLY not in corners:
         return "unknown"
     by_data, by_rules = (corners[name].verdict == new.verdict for name in (DATA_ONLY, RULES_ONLY))
-    return {(True, True): "either", (True, False): "data", (False, True): "rules"}.get((by_data, by_rules), "both")
+    if by_data:
+        return "either" if by_rules else "data"
+    return "rules" if by_rules else "both"
 
 
 def _is_chance(old: Corner, new: Corner, n_errors: float) -> bool:

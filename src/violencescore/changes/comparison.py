@@ -16,6 +16,7 @@ from violencescore.changes.causes import (
     BEFORE,
     DATA_ONLY,
     RULES_ONLY,
+    Cause,
     Corner,
     build_corner,
     split_change,
@@ -75,7 +76,7 @@ class Comparison:
     crossed: str
     note: str
     probabilities: pd.DataFrame
-    cause: str
+    cause: Cause
 
     @property
     def data_differ(self) -> bool:

@@ -13,30 +13,11 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from violencescore.errors import RefusedError
+from violencescore.rounds.facts import fact_faults
 from violencescore.rounds.ledger import Entry, ledger_faults, sign_entry
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-_TERMS = {
-    "commitment", "commitments", "committed_at", "reason", "rehearsal", "methodology", "window", "rule", "stop",
-    "organizations", "retired",
-}  # fmt: skip
-FACTS: Mapping[str, set[str]] = {
-    "announced": _TERMS | {"title"},
-    "amended": _TERMS,
-    "opened": {"start", "end"},
-    "verdict": {
-        "bundle", "commitment", "published_at", "outcome", "selected", "leader", "p_first", "p_stand_out", "required",
-        "margin", "estimand", "per", "weights", "stop", "violence",
-    },
-    "named": {"organization", "statement"},
-    "progress": {"run", "from", "to", "violence", "market", "actions"},
-    "victory": {"organization", "reason"},
-    "ended": {"reason"},
-    "restated": {"run", "outcome", "selected", "leader", "p_first", "p_stand_out", "change"},
-}  # fmt: skip
-"""Kinds of entries, and the facts that each states."""
 
 
 @dataclass(frozen=True)
@@ -185,11 +166,8 @@ def _with(rounds: tuple[Round, ...], entry: Entry) -> tuple[Round, ...]:
 
 
 def _entry_faults(rounds: tuple[Round, ...], entry: Entry) -> Iterator[str]:
-    if entry.kind not in FACTS:
-        yield "no entry is of this kind."
-        return
-    if entry.facts.keys() != FACTS[entry.kind]:
-        yield "it does not state what an entry of its kind states, or more."
+    if found := fact_faults(entry.kind, entry.facts):
+        yield from found
         return
     if entry.kind == "announced":
         yield from _announcement_faults(rounds, entry)
@@ -200,6 +178,7 @@ def _entry_faults(rounds: tuple[Round, ...], entry: Entry) -> Iterator[str]:
     if entry.kind == "restated":
         if not 1 <= entry.round <= len(rounds) or rounds[entry.round - 1].verdict is None:
             yield "that round has no verdict that could be scored again."
+        yield from _outcome_faults(entry.facts)
         return
     last = rounds[-1]
     if entry.round != last.number:
@@ -273,12 +252,16 @@ def _verdict_faults(last: Round, entry: Entry) -> Iterator[str]:
         yield "its stop tests are not those that were announced."
     if sorted(facts["p_first"]) != sorted(terms["organizations"]):
         yield "it ranks other organizations than those that were announced."
-    if (facts["outcome"] == "selected") != (facts["selected"] is not None):
-        yield "it does not say whom it selects, or selects though it says that it does not."
-    if facts["selected"] is not None and facts["selected"] not in terms["organizations"]:
-        yield "it selects an organization that is not ranked."
+    yield from _outcome_faults(facts)
     if not terms["rehearsal"] and str(facts["published_at"])[:10] <= terms["window"]["end"]:
         yield f"the window is open to the end of {terms['window']['end']}: a verdict before that is none."
+
+
+def _outcome_faults(facts: Mapping[str, Any]) -> Iterator[str]:
+    if facts["leader"] is not None and facts["leader"] not in facts["p_first"]:
+        yield "its leader has no probability."
+    if facts["selected"] != (facts["leader"] if facts["outcome"] == "selected" else None):
+        yield "it selects somebody else than its outcome says."
 
 
 def _naming_faults(last: Round, entry: Entry) -> Iterator[str]:

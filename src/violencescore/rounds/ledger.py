@@ -63,7 +63,7 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """What happened: a key of `violencescore.rounds.history.FACTS`."""
+        """What happened: a key of `violencescore.rounds.facts.FACTS`."""
         return str(self.statement["kind"])
 
     @property
