@@ -252,7 +252,8 @@ def test_a_verdict_that_changes_within_the_monte_carlo_error_is_chance() -> None
 
     def share(draws: str, n_first: int):
         rows = [(2.0, 1.0)] * n_first + [(1.0, 2.0)] * (50 - n_first)
-        return build_corner(draws, scores(*rows, n=16), methodology, FINE)
+        shuffled = scores(*rows, n=16).isel(draw=np.random.default_rng(0).permutation(400))
+        return build_corner(draws, shuffled, methodology, FINE)
 
     above, below, far = share("1", 47), share("2", 46), share("3", 42)
     assert [c.outcome for c in (above, below, far)] == ["selected", "extend", "extend"]
