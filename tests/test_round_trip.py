@@ -24,7 +24,7 @@ def run(*arguments: object) -> int:
 def test_the_whole_process_on_a_small_assessment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With real fits of some hundred incidents, and a low line, so that somebody is named."""
     world, rules, ledger = tmp_path / "world", tmp_path / "rules", tmp_path / "ledger"
-    write_simulation(simulate_world("plain", 3, 100), world)
+    write_simulation(simulate_world("plain", 6, 100), world)
     with (world / "methodology.toml").open("a", encoding="utf-8") as stream:
         stream.write(RELAXED + EASY)
     rules.mkdir()
