@@ -131,6 +131,8 @@ def test_what_checks_a_verdict_needs_no_compiler() -> None:
             "panel",
             "publication.verify",
             "publication.publish",
+            "rounds.verification",
+            "report.rounds",
         },
     )
     while waiting:

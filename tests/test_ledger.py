@@ -3,6 +3,8 @@
 import json
 import random
 import shutil
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -226,6 +228,17 @@ def test_spoiled_entries_are_answered_and_do_not_crash(process: Process, ledger:
     if place == 2 and changed.sha256 != entry.sha256:
         assert "fail" in statuses
     assert cli.run(["rounds", "show", str(ledger)]) in (0, 2)
+
+
+def test_a_ledger_is_verified_where_no_sampler_is_installed(process: Process) -> None:
+    code = (
+        "import sys\n"
+        "for name in ('pymc', 'pytensor', 'nutpie', 'numba', 'arviz', 'scipy', 'matplotlib'): sys.modules[name] = None\n"
+        "from violencescore.cli import run\n"
+        f"sys.exit(run(['rounds', 'verify', {str(process.folder)!r}]) or run(['rounds', 'show', {str(process.folder)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # Writing.
