@@ -1,6 +1,7 @@
 """Rounds: what may follow on what, when the process may stop, how many selections were wrong, and what comes next."""
 
 import json
+import re
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from violencescore.montecarlo import Probability
 from violencescore.publication.commitment import chain_bytes, commit
 from violencescore.ranks import first_probability
 from violencescore.report.round_figures import rounds_figure
-from violencescore.report.rounds import ledger_json, standing_sentences, would_still
+from violencescore.report.rounds import ledger_json, progress_sentences, standing_sentences, would_still
 from violencescore.rounds import statements
 from violencescore.rounds.conduct import Actions, market_share, read_actions, violence
 from violencescore.rounds.history import Round, build_rounds, current_round
@@ -481,6 +482,25 @@ def test_a_report_needs_the_target_the_categories_and_convergence(process: Proce
     unsure = write_hand_run(tmp_path / "unsure", run.folder.parent / "assessment", converged=False)
     with pytest.raises(RefusedError, match="has not converged"):
         statements.progress(unsure, current_round(process.entries))
+
+
+def test_a_report_with_market_and_enforcement_is_entered_shown_and_drawn(process: Process, tmp_path: Path) -> None:
+    back_to(process, 4)
+    run = process.later_run(methodology=METHODOLOGY.replace("[window]", '[score]\nper = "revenue"\n[window]'))
+    (tmp_path / "actions.csv").write_text(
+        "date,organization_id,count\n2026-09-12,g0,8\n2026-10-01,other,2\n2026-12-01,g0,3\n"
+    )
+    facts = statements.progress(run, current_round(process.entries), tmp_path / "actions.csv")
+    entry = process.add("progress", facts, LATER)
+    said = " ".join(progress_sentences(entry.facts))
+    assert re.search(r"Its share of revenue: \d\d\.\d \(\d\d\.\d–\d\d\.\d\) %", said)
+    assert "Enforcement: 8 actions on the target, 2 on others" in said
+    assert "3 outside the period are not counted" in said
+    panels = rounds_figure(process.entries).axes
+    assert [line.get_label() for line in panels[2].get_lines() if not line.get_label().startswith("_")] == [
+        "target's share of revenue", "enforcement on the target",
+    ]  # fmt: skip
+    assert panels[2].get_lines()[1].get_ydata()[0] == facts["market"]["median"]
 
 
 # Would we still?
