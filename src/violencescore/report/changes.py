@@ -33,6 +33,7 @@ CAUSES: Mapping[str, str] = {
     "unknown": "The verdict changes; whether because of the data or the methodology cannot be told.",
 }
 _ONLY = {"data": "The verdict changes because of the data.", "rules": "The verdict changes because of the methodology."}
+_PARTS = {"change": "change", "data": "data", "rules": "methodology", "chance": "chance"}
 _CORNERS = {
     BEFORE: "before",
     DATA_ONLY: "old methodology, new data",
@@ -129,12 +130,13 @@ def _probability_table(found: Comparison) -> Table:
         "first; they add up to the change. Chance: the change where nothing differs but the draws."
     )
     table = plain_table("P(first), and what moved it", caption)
-    table.add_column("organization", min_width=12, max_width=24, overflow="fold")
-    for heading in ("before", "after", "change", "data", "methodology", "chance"):
+    table.add_column("organization", min_width=12, max_width=16, overflow="fold")
+    parts = [part for part in _PARTS if not (found.probabilities[[part, f"{part}_error"]] == 0).all(axis=None)]
+    for heading in (BEFORE, AFTER, *(_PARTS[part] for part in parts)):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in found.probabilities.to_dict("records"):
         cells = [_probability(row[end], row[f"{end}_error"]) for end in (BEFORE, AFTER)]
-        cells += [_part(row[part], row[f"{part}_error"]) for part in ("change", "data", "rules", "chance")]
+        cells += [_part(row[part], row[f"{part}_error"]) for part in parts]
         name = found.names.get(row["organization_id"], row["organization_id"])
         table.add_row(Text(shown_text(name, _NAME_LIMIT)), *cells)
     return table
@@ -145,9 +147,7 @@ def _probability(p: float, error: float) -> str:
 
 
 def _part(value: float, error: float) -> str:
-    if math.isnan(value):
-        return "?"
-    return MISSING if value == 0 and error == 0 else f"{value:+.3f} ±{error_text(error)}"
+    return "?" if math.isnan(value) else f"{value:+.3f} ±{error_text(error)}"
 
 
 def _verdict_table(found: Comparison) -> Table:
