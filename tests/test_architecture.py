@@ -40,8 +40,11 @@ bench.figures bench.examination report.bench
 publication publication.canonical publication.keys publication.commitment publication.panelists publication.notice
 publication.tabular publication.draws publication.phrases publication.claims publication.announcement publication.disclosure publication.bundle
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
+changes changes.rows changes.choices changes.causes changes.comparison report.changes
+rounds rounds.ledger rounds.facts rounds.history rounds.conduct rounds.standing rounds.statements rounds.successor rounds.verification
+report.rounds report.round_figures
 elicitation elicitation.forms elicitation.agreement report.elicitation
-commands calibrating workbench_commands publishing weighting unit_commands cli __main__
+commands calibrating workbench_commands publishing weighting unit_commands comparing round_commands cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 
@@ -128,6 +131,8 @@ def test_what_checks_a_verdict_needs_no_compiler() -> None:
             "panel",
             "publication.verify",
             "publication.publish",
+            "rounds.verification",
+            "report.rounds",
         },
     )
     while waiting:

@@ -17,12 +17,16 @@ import pytest
 from violencescore import cli, progress
 from violencescore.commands import app, import_app
 from violencescore.methodology import shipped_methodology
+from violencescore.round_commands import rounds_app
 from violencescore.simulation import WORLDS
 from violencescore.weighting import weights_app
 
 COMMANDS = (
     "demo", "validate", "fit", "rank", "decide", "report", "simulate", "calibrate", "scenarios", "attribution",
-    "sensitivity", "keygen", "commit", "publish", "verify", "units", "flows"
+    "sensitivity", "keygen", "commit", "publish", "verify", "units", "flows", "compare"
+)  # fmt: skip
+ROUNDS = (
+    "announce", "open", "verdict", "name", "progress", "victory", "end", "restate", "next", "verify", "show", "figure",
 )  # fmt: skip
 RUN_FILES = {
     "ranking.csv", "pairwise.csv", "decision.json", "attribution.csv", "diagnostics.json", "posterior.nc", "run.json",
@@ -161,6 +165,8 @@ def test_the_help_shows_an_example_of_each_command_that_needs_arguments(capsys: 
         ["calibrate"],
         ["scenarios"],
         ["import", "ged"],
+        ["compare"],
+        *(["rounds", name] for name in ROUNDS),
     ]:
         assert run(*command, "--help") == 0
         assert f"Example: violencescore {' '.join(command)}" in capsys.readouterr().out
@@ -168,12 +174,13 @@ def test_the_help_shows_an_example_of_each_command_that_needs_arguments(capsys: 
 
 def registered_commands() -> set[str]:
     names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    below = (("import", import_app), ("weights", weights_app))
+    below = (("import", import_app), ("weights", weights_app), ("rounds", rounds_app))
     return names | {f"{group} {command.name}" for group, part in below for command in part.registered_commands}
 
 
 def test_the_commands_are_those_that_are_tested_here() -> None:
-    assert registered_commands() == {*COMMANDS, "import ged", "weights form", "weights combine"}
+    rounds = {f"rounds {name}" for name in ROUNDS}
+    assert registered_commands() == {*COMMANDS, "import ged", "weights form", "weights combine", *rounds}
 
 
 def test_the_readme_names_every_command() -> None:

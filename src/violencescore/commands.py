@@ -75,7 +75,8 @@ Confidence = Annotated[
 ]
 
 
-def _read_day(text: str) -> date:
+def read_day(text: str) -> date:
+    """Read a day that an option gives."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
@@ -333,15 +334,15 @@ def import_ged_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="UCDP GED as UCDP publishes it (CSV, from 19.1).")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Assessment folder to make.")],
     start: Annotated[
-        date | None, typer.Option("--from", metavar="DATE", parser=_read_day, help="First day of the window.")
+        date | None, typer.Option("--from", metavar="DATE", parser=read_day, help="First day of the window.")
     ] = None,
     end: Annotated[
-        date | None, typer.Option("--to", metavar="DATE", parser=_read_day, help="Last day of the window.")
+        date | None, typer.Option("--to", metavar="DATE", parser=read_day, help="Last day of the window.")
     ] = None,
     baseline: Annotated[
         date | None,
         typer.Option(
-            "--baseline-from", metavar="DATE", parser=_read_day, help="Events from here on inform the model only."
+            "--baseline-from", metavar="DATE", parser=read_day, help="Events from here on inform the model only."
         ),
     ] = None,
     country: Annotated[str | None, typer.Option(metavar="NAME", help="Only this country, by its exact name.")] = None,

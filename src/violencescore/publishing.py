@@ -215,7 +215,7 @@ def verify(
     if as_json:
         terminal.print_json({"bundle": str(bundle), "passed": passed, "checks": list(map(vars, checks))})
     else:
-        _print_checks(checks)
+        print_checks(checks, "bundle")
     if not passed:
         raise typer.Exit(REFUSED)
 
@@ -223,7 +223,8 @@ def verify(
 _SIGNS = {"pass": "passed   ", "fail": "FAILED   ", "unchecked": "unchecked"}
 
 
-def _print_checks(checks: Sequence[Check]) -> None:
+def print_checks(checks: Sequence[Check], what: str) -> None:
+    """Print what was checked, and how it went."""
     for check in checks:
         terminal.print_line(f"{_SIGNS[check.status]}  {check.name}", style="bold" if check.status == "fail" else "")
         for detail in check.details:
@@ -231,7 +232,7 @@ def _print_checks(checks: Sequence[Check]) -> None:
     found = [check.status for check in checks]
     terminal.print_line(
         f"{found.count('pass')} passed, {found.count('fail')} failed, {found.count('unchecked')} cannot be checked "
-        "from the bundle alone."
+        f"from the {what} alone."
     )
 
 

@@ -78,7 +78,7 @@ def verify(files: Files, *, published: str | None = None, key: str | None = None
     tuple of Check
         In order; where the files are not those that were signed, nothing else is looked at.
     """
-    checks = [_check("Every file is the one that was signed", integrity_faults(files))]
+    checks = [as_check("Every file is the one that was signed", integrity_faults(files))]
     if not has_passed(checks):
         return (
             *checks,
@@ -89,7 +89,7 @@ def verify(files: Files, *, published: str | None = None, key: str | None = None
         stated = read_stated(files)
         checks += _check_rules(files, stated)
         checks += _check_derived(files, stated)
-        checks.append(_check("Nothing is told beyond the level of disclosure", _disclosure_faults(files, stated)))
+        checks.append(as_check("Nothing is told beyond the level of disclosure", _disclosure_faults(files, stated)))
     except ViolenceScoreError as error:
         checks.append(Check("The bundle can be read to its end", "fail", tuple(str(error).splitlines())))
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
@@ -97,7 +97,8 @@ def verify(files: Files, *, published: str | None = None, key: str | None = None
     return (*checks, *_unchecked(files))
 
 
-def _check(name: str, faults: Sequence[str]) -> Check:
+def as_check(name: str, faults: Sequence[str]) -> Check:
+    """Return a check that fails if there is any fault."""
     return Check(name, "fail" if faults else "pass", tuple(faults))
 
 
@@ -107,9 +108,9 @@ def _check_commitment(files: Files, published: str | None, key: str | None) -> I
         return
     chain = read_chain(files[contents.COMMITMENT], contents.COMMITMENT)
     last, signed_by = chain[-1], signer(files)
-    yield _check("The commitment and its amendments are whole and signed", chain_faults(chain))
+    yield as_check("The commitment and its amendments are whole and signed", chain_faults(chain))
     wrong = [] if last.statement["public_key"] == signed_by else ["The bundle is signed by another key."]
-    yield _check("Commitment and bundle are signed by the same key", wrong)
+    yield as_check("Commitment and bundle are signed by the same key", wrong)
     late = [*date_faults(chain)]
     if last.statement["committed_at"] > str(_publication(files)["published_at"]):
         late.append("The bundle is dated before the commitment.")
@@ -117,23 +118,23 @@ def _check_commitment(files: Files, published: str | None, key: str | None) -> I
     if last.is_rehearsal and not late:
         yield Check(name, "unchecked", ("This is a rehearsal, and says so: its rules bind nobody.",))
     else:
-        yield _check(name, late)
-    yield _outside(
+        yield as_check(name, late)
+    yield check_outside(
         "The commitment is the one that was published before the window",
         published,
         [link.sha256 for link in chain],
         f"Compare {last.sha256} with what was published then, or give it: --commitment. Dates alone prove nothing.",
     )
-    yield _outside(
+    yield check_outside(
         "The key is the panel's", key, [signed_by], f"Compare {signed_by} with the key that the panel published: --key."
     )
 
 
-def _outside(name: str, given: str | None, found: Sequence[str], advice: str) -> Check:
-    """Compare with what only somebody outside can know."""
+def check_outside(name: str, given: str | None, found: Sequence[str], advice: str) -> Check:
+    """Compare with what only somebody outside can know; unchecked, with advice, where it is not given."""
     if given is None:
         return Check(name, "unchecked", (advice,))
-    return _check(name, [] if given.lower() == found[-1] else [f"It is {found[-1]}, not {given}."])
+    return as_check(name, [] if given.lower() == found[-1] else [f"It is {found[-1]}, not {given}."])
 
 
 def _publication(files: Files) -> Mapping[str, Any]:
@@ -154,9 +155,9 @@ def _check_rules(files: Files, stated: Stated) -> Iterator[Check]:
     inputs = stated.environment["inputs"]
     others = [name for name, sha256 in statement["files"].items() if inputs.get(name) != sha256]
     found += [f"{name} is not the table that was committed." for name in others]
-    yield _check("Seed, draws, software and tables are those that were committed", found)
+    yield as_check("Seed, draws, software and tables are those that were committed", found)
     if (panel := statement["panel"]) is not None and methodology.weights.use == "panel":
-        yield _check("The panel's pooled weights are those that were committed", _panel_faults(files, stated, panel))
+        yield as_check("The panel's pooled weights are those that were committed", _panel_faults(files, stated, panel))
 
 
 def _panel_faults(files: Files, stated: Stated, panel: Mapping[str, Any]) -> list[str]:
@@ -166,7 +167,7 @@ def _panel_faults(files: Files, stated: Stated, panel: Mapping[str, Any]) -> lis
     found = {str(label): float(w) for label, w in zip(pooled[CATEGORY].values, pooled.values, strict=True)}
     if stated.sealed:
         return opening_faults(panel, read_object(files[contents.POOLED], contents.POOLED), found)
-    return [] if _equal(found, panel["pooled"]) else ["They are not the pool of the panelists' weights."]
+    return [] if is_equal(found, panel["pooled"]) else ["They are not the pool of the panelists' weights."]
 
 
 def _check_derived(files: Files, stated: Stated) -> Iterator[Check]:
@@ -176,14 +177,14 @@ def _check_derived(files: Files, stated: Stated) -> Iterator[Check]:
         if path == contents.CLAIMS:
             continue
         how = "is this program's own" if path == contents.VERIFIER else "follows from what is stated and drawn"
-        yield _check(f"{path} {how}", _content_faults(path, files.get(path), wanted))
+        yield as_check(f"{path} {how}", _content_faults(path, files.get(path), wanted))
     yield from _check_claims(files, derived[contents.CLAIMS])
     strange = [
         f"{path} is a file that no bundle holds."
         for path in sorted(files)
         if path not in derived and path not in _STATED and not path.startswith("inputs/")
     ]
-    yield _check("There is no file that nothing accounts for", strange)
+    yield as_check("There is no file that nothing accounts for", strange)
 
 
 def _content_faults(path: str, content: bytes | None, wanted: bytes) -> list[str]:
@@ -195,7 +196,7 @@ def _content_faults(path: str, content: bytes | None, wanted: bytes) -> list[str
         if path.endswith(".csv"):
             same = _same_table(content, wanted, path)
         else:
-            same = path.endswith(".json") and _equal(read_object(content, path), json.loads(wanted))
+            same = path.endswith(".json") and is_equal(read_object(content, path), json.loads(wanted))
     except InputError as error:
         return [str(error)]
     return [] if same else [f"{path} is not what follows; recomputed it is another (violencescore {__version__})."]
@@ -213,8 +214,8 @@ def _check_claims(files: Files, wanted: bytes) -> Iterator[Check]:
         return
     for claim, right in zip(found, expected, strict=True):
         said = claim["sentences"]["en"] if isinstance(claim, Mapping) else str(claim)
-        faults = [] if _equal(claim, right) else [f"What follows is: {right['sentences']['en']}"]
-        yield _check(f"Claim: {said}", faults)
+        faults = [] if is_equal(claim, right) else [f"What follows is: {right['sentences']['en']}"]
+        yield as_check(f"Claim: {said}", faults)
 
 
 def _same_table(content: bytes, wanted: bytes, path: str) -> bool:
@@ -226,17 +227,17 @@ def _same_table(content: bytes, wanted: bytes, path: str) -> bool:
 
 def _same_cell(left: str, right: str) -> bool:
     try:
-        return _equal(float(left), float(right))
+        return is_equal(float(left), float(right))
     except ValueError:
         return False
 
 
-def _equal(left: Any, right: Any) -> bool:
+def is_equal(left: Any, right: Any) -> bool:
     """Whether two JSON values are the same up to the last digits of numbers."""
     if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return left.keys() == right.keys() and all(_equal(left[key], right[key]) for key in left)
+        return left.keys() == right.keys() and all(is_equal(left[key], right[key]) for key in left)
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_equal, left, right))
+        return len(left) == len(right) and all(map(is_equal, left, right))
     if isinstance(left, bool | str | None) or isinstance(right, bool | str | None):
         return type(left) is type(right) and left == right
     if isinstance(left, int | float) and isinstance(right, int | float):
