@@ -25,9 +25,10 @@ model model.types model.zerosum model.layout model.effects model.violence model.
 model.specification model.quantities model.pilot
 sampling
 attribution diagnostics revenue
-montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity
+montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity weight_plane
 fitting runs refits example prepare
 report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.sensitivity
+report.what_if_figures report.captions report.plots
 report.page
 report.terminal
 simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments
@@ -41,7 +42,7 @@ publication publication.canonical publication.keys publication.commitment public
 publication.tabular publication.draws publication.phrases publication.claims publication.announcement publication.disclosure publication.bundle
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
 elicitation elicitation.forms elicitation.agreement report.elicitation
-commands calibrating workbench_commands publishing weighting cli __main__
+commands calibrating workbench_commands publishing weighting plotting cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 
@@ -192,9 +193,10 @@ def test_reading_ranking_deciding_and_reporting_load_no_sampler(tmp_path: Path) 
 def test_the_exported_names_are_these() -> None:
     assert set(violencescore.__all__) == {
         "Assessment", "Decision", "Fault", "InputError", "Methodology", "RefusedError", "Run", "ViolenceScoreError",
-        "build_design", "build_model", "decide", "fit", "import_ged", "load_methodology", "load_run",
-        "pairwise_probabilities", "rank_probabilities", "rank_table", "read_assessment", "score_draws",
-        "shipped_methodology", "simulate_world",
+        "build_design", "build_model", "build_weight_plane", "decide", "first_by_confidence", "fit", "import_ged",
+        "load_methodology", "load_run", "pairwise_probabilities", "rank_heat_map", "rank_probabilities", "rank_table",
+        "rankogram", "read_assessment", "reliability_figure", "score_draws", "score_intervals", "shipped_methodology",
+        "simulate_world", "weight_plane_figure",
     }  # fmt: skip
 
 
