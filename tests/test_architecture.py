@@ -31,18 +31,19 @@ report report.text report.identification report.sentences report.worlds report.f
 report.what_if_figures report.captions report.plots
 report.page
 report.terminal
-simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments
+simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.revenue simulation.assessments
 simulation
 calibration calibration.methods calibration.plan calibration.assessments calibration.counting calibration.refits calibration.prior_worlds calibration.sbc
 calibration.folder calibration.workers calibration.frames calibration.tables calibration.figures calibration.results
 report.calibration
+robustness robustness.frozen_rule robustness.feasibility robustness.adversaries robustness.attacks robustness.redteam robustness.trial_figures report.trials
 bench bench.likelihood bench.waterfall bench.channels bench.scoring bench.folds bench.comparison bench.checks
 bench.figures bench.examination report.bench
 publication publication.canonical publication.keys publication.commitment publication.panelists publication.notice
 publication.tabular publication.draws publication.phrases publication.claims publication.announcement publication.disclosure publication.bundle
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
 elicitation elicitation.forms elicitation.agreement report.elicitation
-commands calibrating workbench_commands publishing weighting plotting cli __main__
+commands calibrating workbench_commands publishing weighting plotting redteaming cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 
