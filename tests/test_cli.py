@@ -160,6 +160,9 @@ def test_the_help_shows_an_example_of_each_command_that_needs_arguments(capsys: 
         ["simulate"],
         ["calibrate"],
         ["scenarios"],
+        ["plot"],
+        ["feasibility"],
+        ["redteam"],
         ["import", "ged"],
     ]:
         assert run(*command, "--help") == 0

@@ -135,6 +135,15 @@ def refit_attack(task: RedTask, field: Field) -> Record:
     }
 
 
+def in_this_process(field: Field) -> Run:
+    """Return what does tasks one after another, here, and keeps nothing: for use from Python."""
+
+    def run(_: str, tasks: Sequence[RedTask]) -> Mapping[str, Record]:
+        return {task.key: refit_attack(task, field) for task in tasks}
+
+    return run
+
+
 def play(team: Team, run: Run) -> RedTeamResult:
     """Search the best response of each adversary, and try it in fresh worlds."""
     first = {name: candidate_attacks(name, team.budget) for name in team.adversaries}
@@ -222,8 +231,8 @@ def achieved_table(pairs: Sequence[tuple[Attack, Sequence[Record], Sequence[Reco
         ``p_after``: mean P(first) of the attacker, and ``change`` with the ends of its 95 % interval (Student's t over
         paired worlds); ``named_before``, ``named_after``: worlds in which the rule names it; ``another_before``,
         ``another_after``: worlds in which it names somebody else; ``wrong_after``: of these, where that one has not
-        the highest true score of the attacked world; ``fooled`` (see `is_fooled`) with its share and exact 95 % interval;
-        ``still_first``: worlds in which the attacker still has the highest true score after the attack.
+        the highest true score of the attacked world; ``fooled`` (see `is_fooled`) with its share and exact 95 %
+        interval; ``still_first``: worlds in which the attacker still has the highest true score after the attack.
     """
     rows = []
     for attack, before, after in pairs:
