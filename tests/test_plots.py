@@ -1,5 +1,6 @@
 """Figures for papers and slides: right numbers, captions that conclude, files that carry them, hostile names."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -94,6 +95,11 @@ def test_a_higher_confidence_never_names_whom_a_lower_one_did_not():
     order = {"selected": 0, "extend": 1, "no_selection": 2}
     found = [order[part.outcome] for part in stretches(DECISIONS["extend"])]
     assert found == sorted(found)
+
+
+def test_where_the_leader_is_held_back_for_another_reason_no_confidence_names_it():
+    held = dataclasses.replace(DECISIONS["selected"], outcome="extend", selected=None)
+    assert "selected" not in {part.outcome for part in stretches(held)}
 
 
 def test_the_caption_of_the_confidence_says_up_to_where_the_leader_is_named():

@@ -118,9 +118,9 @@ def feasibility(
     levels = study.Levels(**{name: tuple(values) for name, values in given.items() if values})  # type: ignore[arg-type]
     _require_world(world)
     settings = rule_settings(rule, draws, tune, chains)
-    country = study.Country(rule, world, per_week, max(levels.weeks), settings)
+    country = study.Country(rule, world, per_week, settings)
     tasks = study.plan_feasibility(levels, range(1, assessments + 1), all_combinations=all_combinations)
-    shared = {"methodology": rule.sha256, "world": world, "per_week": per_week, "longest": country.longest}
+    shared = {"methodology": rule.sha256, "world": world, "per_week": per_week}
     open_folder(out, settings, shared)
     with interruptible(), show_progress(terminal.errors()) as show:
         _fit_missing(out, "refits", tasks, country, study.refit_feasibility, workers, show)

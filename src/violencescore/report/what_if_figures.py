@@ -44,11 +44,19 @@ class Stretch:
 
 
 def stretches(decision: Decision) -> list[Stretch]:
-    """Return the outcome at every confidence that can be stated, from above 0.5 to under 1, in steps of 0.001."""
-    has_obstacle = decision.outcome == "not_estimable"
+    """Return the outcome at every confidence that can be stated, from above 0.5 to under 1, in steps of 0.001.
+
+    Where the leader clears the line that was stated and is not selected for another reason, no confidence selects it.
+    """
+
+    def outcome_at(level: float) -> Outcome:
+        return judge(decision.p_stand_out, level, decision.extend_within, decision.outcome == "not_estimable")
+
+    is_held_back = outcome_at(decision.confidence_required) == "selected" != decision.outcome
     found: list[Stretch] = []
     for level in np.arange(0.501, 1.0, _STEP).round(3).tolist():
-        outcome = judge(decision.p_stand_out, level, decision.extend_within, has_obstacle)
+        outcome = outcome_at(level)
+        outcome = decision.outcome if is_held_back and outcome == "selected" else outcome
         if found and found[-1].outcome == outcome:
             found[-1] = Stretch(found[-1].low, level, outcome)
         else:

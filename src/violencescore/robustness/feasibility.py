@@ -11,7 +11,6 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from itertools import product
 from typing import Any
@@ -19,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from violencescore.calibration.assessments import cut_off
 from violencescore.calibration.frames import first_of
 from violencescore.calibration.plan import Settings, code_digest
 from violencescore.calibration.refits import describe
@@ -86,14 +84,11 @@ class Country:
     ----------
     per_week
         Expected incidents a week.
-    longest
-        Longest window of the design, in weeks: shorter ones are its first weeks.
     """
 
     methodology: Methodology
     world: str
     per_week: float
-    longest: int
     settings: Settings
 
 
@@ -116,9 +111,11 @@ def centre_of(levels: Levels) -> tuple[Any, ...]:
 
 
 def country_world(task: FeasibilityTask, country: Country) -> World:
-    """Return the world of a task: channels with the share attributed and the accuracy that it asks for."""
+    """Return the world of a task: channels with the share attributed and the accuracy that it asks for.
+
+    With one seed and one length of the window, all settings share what is done, and by whom.
+    """
     world = world_of(country.methodology, country.world)
-    n_weeks = BASELINE_DAYS / 7 + country.longest
     channels = world.channels
     reach = logit([channel.reach for channel in channels.values()])
     move = _solve(lambda x: 1 - float(np.prod(1 - logistic(reach + x))), task.attributed)
@@ -129,13 +126,13 @@ def country_world(task: FeasibilityTask, country: Country) -> World:
         name: dataclasses.replace(channel, reach=float(r), accuracy=float(logistic(a + lift)))
         for (name, channel), r, a in zip(channels.items(), reach, right, strict=True)
     }
-    in_sight = country.per_week * (BASELINE_DAYS / 7 + task.weeks)
+    n_incidents = country.per_week * (BASELINE_DAYS / 7 + task.weeks)
     return dataclasses.replace(
         world,
         channels=changed,
-        window_days=7 * country.longest,
-        n_incidents=round(country.per_week * n_weeks),
-        adjudicated=min(task.adjudicated / in_sight, 1.0),
+        window_days=7 * task.weeks,
+        n_incidents=round(n_incidents),
+        adjudicated=min(task.adjudicated / n_incidents, 1.0),
     )
 
 
@@ -151,9 +148,6 @@ def refit_feasibility(task: FeasibilityTask, country: Country) -> Mapping[str, A
     start = time.perf_counter()
     scene = set_scene(country.methodology, country_world(task, country), task.seed)
     assessment = read_scene(scene)
-    window = scene.methodology.window
-    if window is not None and task.weeks < country.longest:
-        assessment = cut_off(assessment, window.start + timedelta(days=7 * task.weeks - 1))
     truth = true_ranking(scene, assessment)
     said = ask_rule(assessment, task.seed, country.settings)
     return {
