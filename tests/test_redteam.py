@@ -297,7 +297,11 @@ def test_the_search_picks_in_training_worlds_and_tests_in_fresh_ones():
     assert best["attack"] == attack_words(BEST)
     assert best["change"] == pytest.approx(0.2 - 0.95)
     assert (best["named_before"], best["named_after"], best["fooled"]) == (5, 0, 5)
-    assert found.tried["finalist"].sum() == 8
+    tried = found.tried[found.tried["adversary"] == "stager"].set_index("attack")
+    assert tried["finalist"].sum() == 4
+    assert tried["p_first"].idxmin() == attack_words(BEST)
+    assert tried["p_first"].isna().equals(~tried["finalist"])
+    assert tried["worlds"].tolist() == [4 if finalist else 2 for finalist in tried["finalist"]]
 
 
 def test_being_fooled_is_naming_another_or_letting_go_whom_it_named():

@@ -40,12 +40,11 @@ def feasibility_view(table: pd.DataFrame) -> Table:
 
 def redteam_view(found: RedTeamResult) -> Table:
     """Build the table of what each adversary achieves."""
-    columns = ("adversary", "P(first)", "change", "95 %", "named", "another", "fooled", "95 %")
+    columns = ("adversary", "change of P", "95 %", "named", "another", "fooled", "95 %")
     view = _table("What the red team achieves", 1, *columns)
     for row in found.achieved.to_dict("records"):
         view.add_row(
             row["adversary"],
-            f"{row['p_before']:.2f}→{row['p_after']:.2f}",
             f"{row['change']:+.2f}",
             f"{row['change_low']:+.2f} to {row['change_high']:+.2f}",
             f"{row['named_before']}→{row['named_after']}",

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from violencescore.report.text import percent
+
 type Victim = Literal["second", "third", "everyone"]
 type Means = Literal["imitation", "claims"]
 type Place = Literal["own", "one region", "three regions"]
@@ -117,19 +119,21 @@ def attack_key(attack: Attack) -> str:
 
 def attack_words(attack: Attack) -> str:
     """Return an attack in words."""
-    share = f"{attack.share:.0%} of its incidents"
+    share = f"{percent(round(attack.share, 4))} of its incidents"
     match attack:
         case Stager(_, victim, which, means):
-            whose = "everyone's in turn" if victim == "everyone" else f"the {victim}'s"
-            claim = ", with forged claims" if means == "claims" else ""
-            return f"stages {share} ({which}) as {whose} work{claim}"
+            whom = "everyone else in turn" if victim == "everyone" else f"the {victim}"
+            chosen = "the heaviest" if which == "heaviest" else "any"
+            return (
+                f"stages {share} ({chosen}) as the work of {whom}{', with forged claims' if means == 'claims' else ''}"
+            )
         case Suppressor(_, where, what):
-            lost = {"record": "the record", "evidence": "the evidence on them", "press": "the press"}[what]
-            place = "its own" if where == "own" else f"whoever's, in {where}"
-            return f"suppresses as many as {share} ({place}): {lost}"
+            these = f"{share} (the heaviest)" if where == "own" else f"as many as {share}, whoever's, in {where},"
+            words = {"record": f"keeps {these} out of the record", "evidence": f"has all evidence on {these} lost"}
+            return words.get(what, f"silences the press on {these}").rstrip(",")
         case Splitter(_, day, which):
             by = "by region" if which == "regions" else "at random"
-            return f"splits on day {day}; {share} become the faction's, {by}"
+            return f"splits on day {day}: {share} become the faction's, {by}"
         case Delayer(_, which, where):
             return f"moves {share} (the {which}) to {where} the window"
 

@@ -99,8 +99,9 @@ class RedTeamResult:
     Attributes
     ----------
     tried
-        A row for each attack that was tried in training: adversary, attack, finalist, worlds, and p_first, the mean
-        P(first) that the attacker was left with.
+        A row for each attack that was tried in training: adversary, attack, and the mean P(first) that the attacker was
+        left with, in the worlds of the first round (``p_first_round``, all attacks in the same worlds) and, of
+        finalists, in those of both rounds (``p_first``); ``worlds`` says in how many.
     achieved
         A row for each adversary: see `achieved_table`.
     before
@@ -158,9 +159,8 @@ def play(team: Team, run: Run) -> RedTeamResult:
     fresh = range(FIRST_FRESH_SEED, FIRST_FRESH_SEED + team.worlds)
     found = run("fresh worlds", tasks_of([None, *best.values()], fresh))
     unattacked = [found[RedTask(None, seed).key] for seed in fresh]
-    tried = [
-        _tried_row(attack, records, training, attack in all_final) for attack in dict.fromkeys([*all_first, *all_final])
-    ]
+    all_tried = dict.fromkeys([*all_first, *all_final])
+    tried = [_tried_row(attack, records, early, training if attack in all_final else ()) for attack in all_tried]
     achieved = achieved_table(
         [(attack, unattacked, [found[RedTask(attack, seed).key] for seed in fresh]) for attack in best.values()]
     )
@@ -194,15 +194,15 @@ def p_of_guilty(record: Record) -> float:
 
 
 def _tried_row(
-    attack: Attack, records: Mapping[str, Record], seeds: Sequence[int], is_finalist: bool
+    attack: Attack, records: Mapping[str, Record], early: Sequence[int], training: Sequence[int]
 ) -> dict[str, Any]:
-    n = sum(RedTask(attack, seed).key in records for seed in seeds)
     return {
         "adversary": adversary_of(attack),
         "attack": attack_words(attack),
-        "finalist": is_finalist,
-        "worlds": n,
-        "p_first": p_after(attack, records, seeds),
+        "finalist": bool(training),
+        "worlds": len(training) or len(early),
+        "p_first_round": p_after(attack, records, early),
+        "p_first": p_after(attack, records, training) if training else float("nan"),
     }
 
 
