@@ -218,7 +218,7 @@ def test_a_folder_refuses_other_versions_and_other_code(folder: Path) -> None:
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear panel")
-    with pytest.raises(InputError, match="no calibration folder"):
+    with pytest.raises(InputError, match="no folder of such refits"):
         open_folder(tmp_path, QUICK)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 

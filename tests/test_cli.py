@@ -23,7 +23,7 @@ from violencescore.weighting import weights_app
 
 COMMANDS = (
     "demo", "validate", "fit", "rank", "decide", "report", "simulate", "calibrate", "scenarios", "attribution",
-    "sensitivity", "keygen", "commit", "publish", "verify", "units", "flows", "compare"
+    "sensitivity", "plot", "feasibility", "redteam", "keygen", "commit", "publish", "verify", "units", "flows", "compare"
 )  # fmt: skip
 ROUNDS = (
     "announce", "open", "verdict", "name", "progress", "victory", "end", "restate", "next", "verify", "show", "figure",
@@ -164,6 +164,9 @@ def test_the_help_shows_an_example_of_each_command_that_needs_arguments(capsys: 
         ["simulate"],
         ["calibrate"],
         ["scenarios"],
+        ["plot"],
+        ["feasibility"],
+        ["redteam"],
         ["import", "ged"],
         ["compare"],
         *(["rounds", name] for name in ROUNDS),

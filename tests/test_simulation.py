@@ -24,6 +24,7 @@ from violencescore.simulation import (
 from violencescore.simulation.chance import choose_rows, draw_counts
 from violencescore.simulation.harms import expected_harms, simulate_harms
 from violencescore.simulation.incidents import intimidated_regions, simulate_incidents
+from violencescore.simulation.revenue import simulate_revenue
 
 LARGE = 4000
 
@@ -432,3 +433,34 @@ def test_a_simulation_is_written_with_its_truth_and_never_over_anything(tmp_path
     assert list(incidents) == ["incident_id", "organization_id", "false_flag", "framed_id"]
     with pytest.raises(InputError, match="not an empty folder"):
         write_simulation(simulation, tmp_path / "world")
+
+
+def test_a_longer_window_holds_more_days_and_the_baseline_stays() -> None:
+    world = dataclasses.replace(WORLDS["plain"], window_days=112, n_incidents=900)
+    simulation = simulate_world(world, 2)
+    days = pd.to_datetime(simulation.tables["incidents"]["date"])
+    assert days.min() >= pd.Timestamp("2026-01-01")
+    assert pd.Timestamp("2026-10-01") < days.max() <= pd.Timestamp("2026-10-20")
+    assert "end = 2026-10-20" in simulation.methodology
+    assert set(simulation.truth_harms["date"]) == set(simulation.tables["incidents"]["date"])
+
+
+def test_a_split_comes_in_the_middle_of_the_window_however_long() -> None:
+    world = dataclasses.replace(WORLDS["split"], window_days=28, n_incidents=900)
+    simulation = simulate_world(world, 2)
+    faction = simulation.tables["organizations"].iloc[-1]
+    assert faction["active_from"] == "2026-07-15"
+    done = simulation.truth_incidents.set_index("incident_id")["organization_id"]
+    dates = simulation.tables["incidents"].set_index("incident_id")["date"]
+    assert dates[done.index[done == faction["organization_id"]]].min() >= "2026-07-15"
+
+
+def test_estimates_of_revenue_lie_around_the_truth_as_far_as_the_methodology_allows() -> None:
+    prior = shipped_methodology("kleiman-2011-intensity").revenue
+    ids = [f"g{i}" for i in range(400)]
+    true, table = simulate_revenue(ids, prior, "revenue", np.random.default_rng(1))
+    log_error = np.log(table["best"]) - np.log(table["organization_id"].map(true))
+    within = log_error.groupby(table["source_id"]).std()
+    np.testing.assert_allclose(within, np.hypot(prior.source_error, 0.3), rtol=0.15)
+    assert abs(np.log(true).std() / prior.spread - 1) < 0.15
+    assert ((table["low"] < table["best"]) & (table["best"] < table["high"])).all()

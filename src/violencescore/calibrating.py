@@ -140,7 +140,7 @@ def _run(
 ) -> None:
     """Do the refits that are missing, each kept as soon as it is there."""
     from violencescore.calibration.folder import write_record
-    from violencescore.calibration.workers import run_here, run_on_cluster
+    from violencescore.calibration.workers import refit, run_here, run_on_cluster, warm
 
     done = total - len(missing)
     with interruptible(), show_progress(terminal.errors()) as show:
@@ -153,9 +153,9 @@ def _run(
             show("refits", done - (total - len(missing)), len(missing))
 
         if scheduler is None:
-            run_here(missing, settings, keep, min(workers, len(missing)))
+            run_here(missing, settings, keep, min(workers, len(missing)), refit, warm)
         else:
-            run_on_cluster(missing, settings, keep, scheduler)
+            run_on_cluster(missing, settings, keep, scheduler, refit)
 
 
 def _rows(found: Mapping[str, pd.DataFrame]) -> dict[str, Any]:

@@ -11,7 +11,16 @@ from typing import Any, NoReturn
 
 import typer
 
-from violencescore import calibrating, comparing, publishing, round_commands, unit_commands, weighting  # noqa: F401 (importing them is what registers the commands)
+from violencescore import (  # noqa: F401 (importing them is what registers the commands)
+    calibrating,
+    comparing,
+    plotting,
+    publishing,
+    redteaming,
+    round_commands,
+    unit_commands,
+    weighting,
+)
 from violencescore.commands import REFUSED, app
 from violencescore.errors import Fault, InputError, RefusedError
 from violencescore.report import terminal

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from violencescore.calibration.methods import MODEL, NAMES, NO_FLAGS
-from violencescore.report.figures import BLUE, GRID, INK, MUTED
+from violencescore.report.figures import BLUE, GRID, INK, MUTED, panel_grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,6 @@ _MARKS = {MODEL: ("o", BLUE, BLUE), NO_FLAGS: ("s", "white", BLUE), NAMES: ("^",
 """Marker, face and edge of each method."""
 _LEVELS = ((0.9, "o"), (0.8, "s"), (0.5, "^"))
 _NEAR_WHITE = "#e6ebf1"
-_WIDE = 4
 
 
 def reliability_figure(table: pd.DataFrame) -> Figure:
@@ -28,7 +27,7 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
     Bars are 95 % intervals of the frequency; a mark's size says how many statements it stands for.
     """
     worlds = list(table["world"].unique())
-    figure, axes = _panels(len(worlds), 2.5, 2.7)
+    figure, axes = panel_grid(len(worlds), 2.5, 2.7)
     for axis, world in zip(axes, worlds, strict=False):
         axis.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle="--")
         for method in (NAMES, MODEL):
@@ -53,7 +52,7 @@ def operating_figure(table: pd.DataFrame) -> Figure:
     known = table[table["confidence"].notna()]
     levels = sorted(known["confidence"].unique())
     height = 0.9 + len(worlds) * (0.24 * len(levels) + 0.14)
-    figure, axes = _panels(len(methods), 3.3, height, width=len(methods))
+    figure, axes = panel_grid(len(methods), 3.3, height, width=len(methods))
     ticks: list[tuple[float, str]] = []
     for axis, method in zip(axes, methods, strict=False):
         y, ticks = 0.0, []
@@ -90,7 +89,7 @@ def coverage_figure(table: pd.DataFrame) -> Figure:
     part = table[table["method"] == MODEL]
     estimands = list(part["estimand"].unique())
     worlds = list(part["world"].unique())
-    figure, axes = _panels(len(estimands), 4.2, 1.2 + 0.36 * len(worlds), width=len(estimands))
+    figure, axes = panel_grid(len(estimands), 4.2, 1.2 + 0.36 * len(worlds), width=len(estimands))
     for axis, estimand in zip(axes, estimands, strict=False):
         for offset, (level, marker) in zip((-0.22, 0.0, 0.22), _LEVELS, strict=True):
             axis.axvline(level, color=GRID, linewidth=1.2, zorder=0)
@@ -110,7 +109,7 @@ def coverage_figure(table: pd.DataFrame) -> Figure:
 
 def band_figure(data: Mapping[str, Mapping[str, Any]], passes: Mapping[str, bool]) -> Figure:
     """Draw how far the ranks of each true quantity are from even, within the band that chance allows."""
-    figure, axes = _panels(len(data), 1.75, 1.5, width=6)
+    figure, axes = panel_grid(len(data), 1.75, 1.5, width=6)
     reach = max(0.12, *(float(np.abs([d["y"], d["low"], d["high"]]).max()) for d in data.values()))
     for axis, (name, curve) in zip(axes, data.items(), strict=False):
         axis.fill_between(curve["x"], curve["low"], curve["high"], color=_NEAR_WHITE, linewidth=0, step="post")
@@ -119,25 +118,6 @@ def band_figure(data: Mapping[str, Mapping[str, Any]], passes: Mapping[str, bool
         axis.set(xlim=(0, 1), ylim=(-reach * 1.05, reach * 1.05), xticks=[], yticks=[])
         axis.set_title(name if passes[name] else f"✗ {name}", fontsize=7, color=INK, pad=2)
     return figure
-
-
-def _panels(n: int, width_each: float, height_each: float, width: int = _WIDE) -> tuple[Figure, Sequence[Axes]]:
-    """Make a grid of bare panels, those that are not needed left out."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    columns = min(n, width)
-    rows = -(-n // columns)
-    figure = Figure(figsize=(width_each * columns, height_each * rows), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(n)]
-    for axis in axes:
-        for spine in axis.spines.values():
-            spine.set_visible(False)
-        axis.tick_params(colors=MUTED, length=0, labelsize=8)
-        axis.grid(color=GRID, linewidth=0.5)
-        axis.set_axisbelow(True)
-    return figure, axes
 
 
 def _label(figure: Figure, axes: Sequence[Axes], x: str, y: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from violencescore.calibration.plan import Settings, Task, manifest
+from violencescore.calibration.plan import Keyed, Settings, manifest
 from violencescore.errors import Fault, InputError
 from violencescore.jsontext import finite, json_text
 from violencescore.output import write_file
@@ -17,8 +18,10 @@ MANIFEST, REFITS = "manifest.json", "refits"
 type Record = Mapping[str, Any]
 
 
-def open_folder(folder: Path, settings: Settings) -> None:
+def open_folder(folder: Path, settings: Settings, more: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Make the folder, or check that what stands there was made with the same settings, versions and code.
+
+    ``more`` holds what else its refits must have in common.
 
     Raises
     ------
@@ -27,10 +30,10 @@ def open_folder(folder: Path, settings: Settings) -> None:
         is a fault.
     """
     path = folder / MANIFEST
-    wanted = manifest(settings)
+    wanted = manifest(settings, more)
     if not path.exists():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            rule = "exists and is no calibration folder; choose another name, or remove it first"
+            rule = "exists and is no folder of such refits; choose another name, or remove it first"
             raise InputError([Fault("--out", rule, value=str(folder))])
         write_file(path, json_text(wanted).encode())
         return
@@ -67,13 +70,13 @@ def _read(path: Path) -> Any:
         raise InputError([Fault(str(path), rule)]) from None
 
 
-def missing_tasks(folder: Path, tasks: Sequence[Task]) -> list[Task]:
+def missing_tasks[T: Keyed](folder: Path, tasks: Sequence[T]) -> list[T]:
     """Return the tasks that have no record yet, in their order, each once."""
     done = {path.stem for path in (folder / REFITS).glob("*.json")}
     return [task for task in dict.fromkeys(tasks) if task.key not in done]
 
 
-def write_record(folder: Path, task: Task, record: Record) -> None:
+def write_record(folder: Path, task: Keyed, record: Record) -> None:
     """Write the record of a task, whole or not at all.
 
     Raises
@@ -87,8 +90,14 @@ def write_record(folder: Path, task: Task, record: Record) -> None:
     write_file(folder / REFITS / f"{task.key}.json", json.dumps(finite(record), allow_nan=False).encode())
 
 
+def read_record(folder: Path, task: Keyed) -> Record:
+    """Return the record of one task."""
+    found: Record = _read(folder / REFITS / f"{task.key}.json")
+    return found
+
+
 def read_records(folder: Path, kind: str) -> list[Record]:
-    """Return all records of a kind (``world`` or ``prior``), sorted by name."""
+    """Return all records of a kind (such as ``world`` or ``prior``), sorted by name."""
     return list(_records(sorted((folder / REFITS).glob(f"{kind}-*.json"))))
 
 

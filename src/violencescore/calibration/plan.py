@@ -10,7 +10,8 @@ from functools import cache
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
 
 from violencescore import __version__
 
@@ -18,6 +19,14 @@ LEVELS = (0.8, 0.9, 0.95)
 """Stated confidences at which verdicts are counted."""
 
 _LIBRARIES = ("numba", "numpy", "nutpie", "pandas", "scipy", "xarray")
+
+
+class Keyed(Protocol):
+    """What can be refitted and kept: it has a name of its own, the same for equal ones."""
+
+    @property
+    def key(self) -> str:
+        """Name of its record."""
 
 
 @dataclass(frozen=True, order=True)
@@ -99,10 +108,10 @@ def plan_prior(structures: Sequence[str], seeds: Sequence[int]) -> list[Task]:
     return [Task("prior", structure, seed) for seed, structure in product(seeds, structures)]
 
 
-def manifest(settings: Settings) -> Mapping[str, Any]:
-    """Return what must agree between all refits of a folder: settings, versions, and the code itself."""
+def manifest(settings: Settings, more: Mapping[str, Any] = MappingProxyType({})) -> Mapping[str, Any]:
+    """Return what must agree between all refits of a folder: settings, what else was chosen, versions, and the code."""
     return {
-        "settings": {**asdict(settings), "levels": list(settings.levels)},
+        "settings": {**asdict(settings), "levels": list(settings.levels), **more},
         "versions": {
             "violencescore": __version__,
             "python": ".".join(platform.python_version_tuple()[:2]),

@@ -112,10 +112,11 @@ def true_scores(simulation: Simulation, assessment: Assessment) -> dict[str, flo
 
 
 def weigh(harms: pd.DataFrame, methodology: Methodology) -> pd.Series:
-    """Weight each row of true harms."""
+    """Weight each row of true harms: by its own category, else by that of its element, else not at all."""
     weight = {(c.element, c.victim_role or ""): c.weight for c in methodology.category}
     keys = zip(harms["element"], harms["victim_role"], strict=True)
-    return harms["harm"] * np.array([weight[key] for key in keys], dtype=np.float64)
+    values = [weight.get((element, role), weight.get((element, ""), 0.0)) for element, role in keys]
+    return harms["harm"] * np.array(values, dtype=np.float64)
 
 
 def fit_method(assessment: Assessment, seed: int, settings: Settings) -> Record:

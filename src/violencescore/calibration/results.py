@@ -88,14 +88,21 @@ def write_results(folder: Path) -> dict[str, pd.DataFrame]:
     """Write tables (CSV), figures (PNG and SVG) and ``results.json`` of all that a folder holds; return the tables."""
     worlds, prior = read_records(folder, "world"), read_records(folder, "prior")
     found = tabulate(worlds, prior)
+    save_results(folder, found, draw(found, prior), results_json(folder, found, [*worlds, *prior]))
+    return found
+
+
+def save_results(
+    folder: Path, found: Mapping[str, pd.DataFrame], drawn: Mapping[str, Figure], content: Mapping[str, Any]
+) -> None:
+    """Write tables, figures and ``results.json`` into a folder of refits, each file whole."""
     for name, table in found.items():
         text = table.round(5).to_csv(index=False)
         write_file(folder / "tables" / f"{_file_name(name)}.csv", text.encode())
-    for name, figure in draw(found, prior).items():
+    for name, figure in drawn.items():
         for form in ("png", "svg"):
             write_file(folder / "figures" / f"{name}.{form}", _saved(figure, form))
-    write_file(folder / RESULTS, json_text(results_json(folder, found, [*worlds, *prior])).encode())
-    return found
+    write_file(folder / RESULTS, json_text(content).encode())
 
 
 def results_json(folder: Path, found: Mapping[str, pd.DataFrame], records: Sequence[Record]) -> dict[str, Any]:
@@ -104,16 +111,19 @@ def results_json(folder: Path, found: Mapping[str, pd.DataFrame], records: Seque
     for record in records:
         task = record["task"]
         seeds.setdefault(f"{task['kind']} {task['name']}", []).append(task["seed"])
-    return {
-        "made": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "manifest": json.loads((folder / MANIFEST).read_text(encoding="utf-8")),
-        "seeds": {
-            name: {"first": min(found), "last": max(found), "refits": len(found)} for name, found in seeds.items()
-        },
-        "tables": {
-            name: json.loads(table.to_json(orient="records", double_precision=6)) for name, table in found.items()
-        },
-    }
+    shown = {name: {"first": min(found), "last": max(found), "refits": len(found)} for name, found in seeds.items()}
+    return {**made_by(folder), "seeds": shown, "tables": table_rows(found)}
+
+
+def made_by(folder: Path) -> dict[str, Any]:
+    """Return when results are written, and by what the refits of a folder were made."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return {"made": datetime.now(UTC).strftime("%Y-%m-%d"), "manifest": manifest}
+
+
+def table_rows(found: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Return the rows of every table as plain values."""
+    return {name: json.loads(table.to_json(orient="records", double_precision=6)) for name, table in found.items()}
 
 
 def _file_name(name: str) -> str:

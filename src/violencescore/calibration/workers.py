@@ -20,8 +20,8 @@ from violencescore.calibration.plan import Settings, Task
 from violencescore.errors import Fault, InputError, RefusedError
 
 type Record = Mapping[str, Any]
-type Refit = Callable[[Task, Settings], Record]
-type Keep = Callable[[Task, Record], None]
+type Refit[T, S] = Callable[[T, S], Record]
+type Keep[T] = Callable[[T, Record], None]
 
 MAX_BREAKS = 3
 """How often workers may die before it is taken to be the fault of a refit, not of chance."""
@@ -47,7 +47,14 @@ def warm() -> None:
     refit_prior(Task("prior", "candidates", 1), Settings(draws=4, tune=20, chains=1))
 
 
-def run_here(tasks: Sequence[Task], settings: Settings, keep: Keep, workers: int, work: Refit = refit) -> None:
+def run_here[T, S](
+    tasks: Sequence[T],
+    settings: S,
+    keep: Keep[T],
+    workers: int,
+    work: Refit[T, S],
+    begin: Callable[[], None] | None = None,
+) -> None:
     """Do tasks in processes of this machine.
 
     Parameters
@@ -56,6 +63,10 @@ def run_here(tasks: Sequence[Task], settings: Settings, keep: Keep, workers: int
         Called in this process with each task and its record, in the order in which they are done.
     workers
         Number of processes; one a core is best, since the chains of a refit then have one core between them.
+    work
+        Does one task; with the settings that all share.
+    begin
+        Done by one process before all others start: `warm`, where tasks fit the model.
 
     Raises
     ------
@@ -64,7 +75,6 @@ def run_here(tasks: Sequence[Task], settings: Settings, keep: Keep, workers: int
     """
     left = dict.fromkeys(tasks)
     breaks = 0
-    begin = warm if work is refit else None
     while left:
         try:
             for task, record in _in_processes(list(left), settings, workers, work, begin):
@@ -79,16 +89,16 @@ def run_here(tasks: Sequence[Task], settings: Settings, keep: Keep, workers: int
                 ) from None
 
 
-def _in_processes(
-    tasks: Sequence[Task], settings: Settings, workers: int, work: Refit, begin: Callable[[], None] | None
-) -> Iterator[tuple[Task, Record]]:
+def _in_processes[T, S](
+    tasks: Sequence[T], settings: S, workers: int, work: Refit[T, S], begin: Callable[[], None] | None
+) -> Iterator[tuple[T, Record]]:
     before = set(multiprocessing.active_children())
     with _one_thread_each():
         pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_follow)
         try:
             if begin is not None:
                 pool.submit(begin).result()
-            waiting: dict[Future[Record], Task] = {pool.submit(work, task, settings): task for task in tasks}
+            waiting: dict[Future[Record], T] = {pool.submit(work, task, settings): task for task in tasks}
             while waiting:
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     yield waiting.pop(future), future.result()
@@ -130,7 +140,7 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def run_on_cluster(tasks: Sequence[Task], settings: Settings, keep: Keep, address: str, work: Refit = refit) -> None:
+def run_on_cluster[T, S](tasks: Sequence[T], settings: S, keep: Keep[T], address: str, work: Refit[T, S]) -> None:
     """Do tasks on the workers of a Dask scheduler; the same as `run_here` otherwise.
 
     The scheduler gives what a lost worker had under way to another one. Workers need this package, the same version.

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
+
+from violencescore.errors import Fault, InputError
+from violencescore.report.captions import reliability_caption
+from violencescore.report.plots import Plot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +38,26 @@ def calibration_tables(found: Mapping[str, pd.DataFrame]) -> Iterator[Table]:
         yield _verdicts("Weekly looks", found["weekly looks"], {"rule": "rule"})
     if "ranks" in found:
         yield _ranks(found["ranks"])
+
+
+def plot_reliability(folder: Path) -> Plot:
+    """Draw how often stated probabilities of being first came true, from the refits of a calibration folder.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no refits of simulated worlds.
+    """
+    from violencescore.calibration import figures, frames, tables
+    from violencescore.calibration.folder import read_records
+
+    first = frames.first_frame(read_records(folder, "world"))
+    if first.empty:
+        rule = "holds no refits of simulated worlds; make some with `violencescore calibrate --out DIR --world plain`"
+        raise InputError([Fault(str(folder), rule)])
+    table = tables.reliability(first, ["world"])
+    title = "Reliability of P(first)"
+    return Plot(figures.reliability_figure(table), title, reliability_caption(table), table)
 
 
 def _table(title: str, left: int, *columns: str) -> Table:

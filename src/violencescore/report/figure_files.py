@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from violencescore.errors import Fault, InputError
 from violencescore.output import write_file
 from violencescore.report.figures import reproducible_svg
+from violencescore.report.text import shown_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "png", "pdf")
 _DOTS_PER_INCH = 200
 _NO_DATE = {"svg": {"Date": None}, "png": {}, "pdf": {"CreationDate": None}}
+_CAPTION = {"svg": "Description", "png": "Description", "pdf": "Subject"}
+"""What each format calls the text that describes a file."""
 
 
 def require_format(path: Path, option: str = "--out") -> str:
@@ -33,8 +36,10 @@ def require_format(path: Path, option: str = "--out") -> str:
     return kind
 
 
-def write_figure(figure: Figure, path: Path, option: str = "--out") -> None:
+def write_figure(figure: Figure, path: Path, option: str = "--out", *, title: str = "", caption: str = "") -> None:
     """Write a figure in the format of the file's ending, in place of whatever stands there.
+
+    Title and caption go into the file's metadata, so that the figure says what it shows wherever it ends up.
 
     Raises
     ------
@@ -43,6 +48,8 @@ def write_figure(figure: Figure, path: Path, option: str = "--out") -> None:
     """
     kind = require_format(path, option)
     stream = BytesIO()
+    said = {"Title": title, _CAPTION[kind]: caption}
+    metadata = _NO_DATE[kind] | {key: shown_text(words) for key, words in said.items() if words}
     with reproducible_svg():
-        figure.savefig(stream, format=kind, dpi=_DOTS_PER_INCH, metadata=_NO_DATE[kind], bbox_inches="tight")
+        figure.savefig(stream, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata, bbox_inches="tight")
     write_file(path, stream.getvalue())

@@ -93,6 +93,30 @@ def score_intervals(decision: Decision) -> Figure:
     return figure
 
 
+def rankogram(decision: Decision) -> Figure:
+    """Draw P(rank = j) as bars, a panel for each organization, in the order of the ranking (Salanti et al. 2011).
+
+    One tall bar is a rank that is known; a flat row of bars is one that is not.
+    """
+    probabilities = _ordered_rank_probabilities(decision)
+    n = len(probabilities)
+    figure, axes = panel_grid(n, 1.9, 1.55)
+    names = [shown_text(name, _SHORT_NAME_LIMIT) for name in _ordered_names(decision)]
+    for axis, name, values in zip(axes, names, probabilities, strict=True):
+        axis.bar(range(1, n + 1), values, color=BLUE, width=0.8)
+        axis.set(ylim=(0, 1.02), xlim=(0.4, n + 0.6), yticks=[0, 0.5, 1], xticks=_whole_ticks(n))
+        axis.grid(visible=False, axis="x")
+        axis.set_title(name, fontsize=9, color=INK, parse_math=False)
+    figure.supxlabel("rank (1 = most violent)", fontsize=9, color=MUTED)
+    figure.supylabel("probability", fontsize=9, color=MUTED)
+    return figure
+
+
+def _whole_ticks(n: int) -> list[int]:
+    step = -(-n // 8)
+    return list(range(1, n + 1, step))
+
+
 def svg_text(figure: Figure, *, title: str, description: str, prefix: str) -> str:
     """Return a figure as one ``<svg>`` element, reproducible to the byte, to set inside a page.
 
@@ -139,6 +163,25 @@ def blank_figure(width: float, height: float) -> tuple[Figure, Axes]:
     axes = figure.add_subplot()
     for spine in axes.spines.values():
         spine.set_visible(False)
+    return figure, axes
+
+
+def panel_grid(n: int, width_each: float, height_each: float, width: int = 4) -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure and a grid of its bare panels, at most ``width`` in a row, those not needed left out."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = min(n, width)
+    rows = -(-n // columns)
+    figure = Figure(figsize=(width_each * columns, height_each * rows), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(n)]
+    for axis in axes:
+        for spine in axis.spines.values():
+            spine.set_visible(False)
+        axis.tick_params(colors=MUTED, length=0, labelsize=8)
+        axis.grid(color=GRID, linewidth=0.5)
+        axis.set_axisbelow(True)
     return figure, axes
 
 

@@ -18,7 +18,6 @@ from violencescore.simulation.chance import Array, Ints, logistic
 from violencescore.simulation.evidence import Evidence, evidence_table, simulate_evidence, texts
 from violencescore.simulation.harms import Harms, expected_harms, simulate_harms
 from violencescore.simulation.incidents import (
-    SPLIT_DAY,
     Flags,
     Incidents,
     draw_days,
@@ -26,7 +25,7 @@ from violencescore.simulation.incidents import (
     simulate_reports,
 )
 from violencescore.simulation.supply import Supply, simulate_supply
-from violencescore.simulation.worlds import ANNOUNCED, BASELINE_DAYS, WINDOW_DAYS, WORLDS, World
+from violencescore.simulation.worlds import ANNOUNCED, BASELINE_DAYS, WORLDS, World
 
 
 @dataclass(frozen=True)
@@ -94,10 +93,10 @@ def simulate_world(world: World | str, seed: int, n_incidents: int | None = None
     evidence = simulate_evidence(world, incidents, heard, rng, extra)
     labels = pd.Series([f"I{i:06d}" for i in range(len(incidents.kind))], dtype="str")
     evidence_rows = evidence_table(world, evidence, labels, rng)
-    day = draw_days(incidents.period, rng) if incidents.day is None else incidents.day
+    day = draw_days(world, incidents.period, rng) if incidents.day is None else incidents.day
     tables = {
         "organizations": _organization_table(world, incidents),
-        "incidents": _incident_table(incidents, labels, day),
+        "incidents": _incident_table(world, incidents, labels, day),
         "harms": _harm_table(harms, labels, methodology),
         "evidence": evidence_rows,
     }
@@ -152,24 +151,26 @@ def _organization_table(world: World, incidents: Incidents) -> pd.DataFrame:
     ids = list(world.ids[:-1])
     table = pd.DataFrame({"organization_id": ids, "name": [i.capitalize() for i in ids]})
     if world.split > 0:
-        born = (ANNOUNCED + timedelta(days=SPLIT_DAY - BASELINE_DAYS)).isoformat()
+        born = (ANNOUNCED + timedelta(days=world.split_day - BASELINE_DAYS)).isoformat()
         is_faction = table.index == world.n_organizations
         table["parent_id"] = np.where(is_faction, ids[incidents.order[0]], "")
         table["active_from"] = np.where(is_faction, born, "")
     return table
 
 
-def _incident_table(incidents: Incidents, labels: pd.Series, day: Ints) -> pd.DataFrame:
+def _incident_table(world: World, incidents: Incidents, labels: pd.Series, day: Ints) -> pd.DataFrame:
     regions = pd.Series([f"R{r + 1:02d}" for r in range(incidents.rate.shape[3])], dtype="str")
     return pd.DataFrame(
-        {"incident_id": labels, "date": texts(_days(), day), "region": texts(regions, incidents.region)}
+        {"incident_id": labels, "date": texts(_days(world), day), "region": texts(regions, incidents.region)}
     )
 
 
-def _days() -> pd.Series:
+def _days(world: World) -> pd.Series:
     """Every day of baseline and window, as text."""
     start = ANNOUNCED - timedelta(days=BASELINE_DAYS)
-    return pd.Series([(start + timedelta(days=d)).isoformat() for d in range(BASELINE_DAYS + WINDOW_DAYS)], dtype="str")
+    return pd.Series(
+        [(start + timedelta(days=d)).isoformat() for d in range(BASELINE_DAYS + world.window_days)], dtype="str"
+    )
 
 
 def _category_words(methodology: Methodology) -> tuple[pd.Series, pd.Series]:
@@ -243,7 +244,7 @@ def _truth_harms(
     return pd.DataFrame(
         {
             "incident_id": texts(labels, harms.owner),
-            "date": texts(_days(), day[harms.owner]),
+            "date": texts(_days(world), day[harms.owner]),
             "organization_id": texts(pd.Series(world.ids, dtype="str"), incidents.perpetrator[harms.owner]),
             "element": texts(element, harms.category),
             "victim_role": texts(role, harms.category),
@@ -285,7 +286,7 @@ def _methodology_text(world: World) -> str:
         "[window]",
         f"announced = {ANNOUNCED}",
         f"start = {ANNOUNCED}",
-        f"end = {ANNOUNCED + timedelta(days=WINDOW_DAYS - 1)}",
+        f"end = {ANNOUNCED + timedelta(days=world.window_days - 1)}",
         f"baseline_start = {ANNOUNCED - timedelta(days=BASELINE_DAYS)}",
     ]
     if world.doubts:

@@ -8,15 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from violencescore.simulation.chance import Array, Ints, choose_rows, logistic, logit, softmax
-from violencescore.simulation.worlds import BASELINE_DAYS, WINDOW_DAYS, World
+from violencescore.simulation.worlds import BASELINE_DAYS, World
 
 Flags = npt.NDArray[np.bool_]
 
 EPISODE_DAYS = 4
 """The incidents of an episode lie within this many days."""
-
-SPLIT_DAY = BASELINE_DAYS + WINDOW_DAYS // 2
-"""Day, from the start of the baseline, on which a group splits: the middle of the window."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ def simulate_incidents(world: World, n_kinds: int, rng: np.random.Generator, ext
     actor = rng.normal(0, world.rate_scale, n_actors)
     kind = rng.normal(0, world.kind_scale, (n_actors, n_kinds))
     shift = rng.normal(0, 0.3, n_actors)
-    period = np.array([BASELINE_DAYS, WINDOW_DAYS], dtype=float)
+    period = np.array([BASELINE_DAYS, world.window_days], dtype=float)
     log_rate = level[None, :, None] + actor[:, None, None] + kind[:, :, None]
     rate = np.exp(log_rate + shift[:, None, None] * np.array([0.0, 1.0])) * period
     rate *= world.n_incidents / rate.sum()
@@ -93,10 +90,10 @@ def _episodes(
     perpetrator, _, period, region = _repeated(rng.poisson(expected / world.episode), rng)
     size = extra.geometric(1.0 / world.episode, len(perpetrator))
     episode = np.repeat(np.arange(len(size)), size)
-    first, last = _days_of(period)
+    first, last = _days_of(world, period)
     begins = (extra.integers(first, last + 1))[episode]
     perpetrator, period, region = perpetrator[episode], period[episode], region[episode]
-    day = np.minimum(begins + extra.integers(0, EPISODE_DAYS, len(episode)), _days_of(period)[1])
+    day = np.minimum(begins + extra.integers(0, EPISODE_DAYS, len(episode)), _days_of(world, period)[1])
     by_kind = expected.sum(axis=3).transpose(0, 2, 1)  # actor, period, kind
     kind = choose_rows(by_kind.reshape(-1, by_kind.shape[2]), perpetrator * 2 + period, extra)
     order = extra.permutation(len(episode))
@@ -104,10 +101,10 @@ def _episodes(
     return cells, episode[order], day[order]
 
 
-def _days_of(period: Ints) -> tuple[Ints, Ints]:
+def _days_of(world: World, period: Ints) -> tuple[Ints, Ints]:
     """First and last day of each incident's period."""
     return np.where(period == 0, 0, BASELINE_DAYS), np.where(
-        period == 0, BASELINE_DAYS, BASELINE_DAYS + WINDOW_DAYS
+        period == 0, BASELINE_DAYS, BASELINE_DAYS + world.window_days
     ) - 1
 
 
@@ -133,10 +130,10 @@ def _split(world: World, incidents: Incidents, extra: np.random.Generator) -> In
     faction, parent = world.n_organizations, int(incidents.order[0])
     moved = np.where(incidents.perpetrator == faction, faction + 1, incidents.perpetrator)
     framed = np.where(incidents.framed == faction, faction + 1, incidents.framed)
-    day = draw_days(incidents.period, extra)
+    day = draw_days(world, incidents.period, extra)
     share = faction_share(world, extra)
-    own = (moved == parent) & (day >= SPLIT_DAY) & (extra.random(len(moved)) < share[incidents.region])
-    after = (WINDOW_DAYS - (SPLIT_DAY - BASELINE_DAYS)) / WINDOW_DAYS
+    own = (moved == parent) & (day >= world.split_day) & (extra.random(len(moved)) < share[incidents.region])
+    after = (world.window_days - (world.split_day - BASELINE_DAYS)) / world.window_days
     rate = np.insert(incidents.rate, faction, 0.0, axis=0)
     rate[faction, :, 1] = rate[parent, :, 1] * share * after
     rate[parent, :, 1] -= rate[faction, :, 1]
@@ -148,10 +145,10 @@ def faction_share(world: World, extra: np.random.Generator) -> Array:
     return extra.beta(2 * world.split, 2 * (1 - world.split), world.n_regions)
 
 
-def draw_days(period: Ints, rng: np.random.Generator) -> Ints:
+def draw_days(world: World, period: Ints, rng: np.random.Generator) -> Ints:
     """Days since the start of the baseline, uniform within each period."""
     first = np.where(period == 0, 0, BASELINE_DAYS)
-    return first + rng.integers(0, np.where(period == 0, BASELINE_DAYS, WINDOW_DAYS))
+    return first + rng.integers(0, np.where(period == 0, BASELINE_DAYS, world.window_days))
 
 
 def intimidated_regions(incidents: Incidents) -> Flags:

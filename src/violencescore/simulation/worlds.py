@@ -69,6 +69,8 @@ class World:
     ----------
     n_organizations, n_regions, n_incidents
         Sizes; incidents over baseline and window together, on average, reported or not.
+    window_days
+        Length of the window.
     rate_scale, kind_scale, presence_scale, reach_scale
         How much organizations differ in level, by kind, by region, and in what channels hear of them.
     staged
@@ -115,6 +117,7 @@ class World:
     n_organizations: int = 6
     n_regions: int = 8
     n_incidents: int = 1500
+    window_days: int = WINDOW_DAYS
     rate_scale: float = 0.8
     kind_scale: float = 0.5
     presence_scale: float = 1.5
@@ -137,6 +140,11 @@ class World:
     stale: float = 0.5
     networks: int = 0
     doubts: tuple[str, ...] = ()
+
+    @property
+    def split_day(self) -> int:
+        """Day, from the start of the baseline, on which a group splits: the middle of the window."""
+        return BASELINE_DAYS + self.window_days // 2
 
     @property
     def ids(self) -> tuple[str, ...]:
