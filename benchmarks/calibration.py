@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 from published import DOCS, between_marks, markdown, show
 
-from violencescore.calibration.methods import METHODS
+from violencescore.calibration.methods import ALL_METHODS
 from violencescore.output import write_file
 
 PAGE = "calibration.md"
@@ -36,7 +36,7 @@ def world_table(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> pd.DataFra
     verdicts, coverage, stated = (pd.DataFrame(tables[name]) for name in ("verdicts", "coverage", "probabilities"))
     rows = []
     for (world, method), of in verdicts.groupby(["world", "method"], sort=False):
-        if method not in METHODS:
+        if method not in ALL_METHODS:
             continue
         row = {"world": world, "method": method, "assessments": f"{int(of['assessments'].iloc[0])}"}
         for at in of.sort_values("confidence").to_dict("records"):
@@ -81,14 +81,15 @@ def sbc_table(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
-def publish_worlds(folder: Path, docs: Path) -> pd.DataFrame:
-    """Write tables, figures and the page's table of simulated worlds into docs."""
+def publish_worlds(folder: Path, docs: Path, part: str = "") -> pd.DataFrame:
+    """Write tables, figures and the page's table of simulated worlds into docs; ``part`` is `doubts` for those."""
     found = _read_results(folder)
     table = world_table(found["tables"])
-    _copy(folder, docs, found, TABLES, FIGURES)
-    shown = [f"![{name.capitalize()} in each world](images/calibration-{name}.png)" for name in FIGURES]
+    name = f"calibration-{part}" if part else "calibration"
+    _copy(folder, docs, found, TABLES, FIGURES, name)
+    shown = [f"![{figure.capitalize()} in each world](images/{name}-{figure}.png)" for figure in FIGURES]
     mark = "✗ marks a promise that was broken by more than sampling error."
-    _write_page(docs, "calibration", [f"{_made(found)} {mark}", markdown(table), *shown])
+    _write_page(docs, f"calibration --{part}" if part else name, [f"{_made(found)} {mark}", markdown(table), *shown])
     return table
 
 
@@ -112,15 +113,22 @@ def _made(found: Mapping[str, Any]) -> str:
     return f"Made on {found['made']}; seeds: {seeds}."
 
 
-def _copy(folder: Path, docs: Path, found: Mapping[str, Any], tables: Sequence[str], figures: Sequence[str]) -> None:
-    results = docs / "results" / "calibration"
+def _copy(
+    folder: Path,
+    docs: Path,
+    found: Mapping[str, Any],
+    tables: Sequence[str],
+    figures: Sequence[str],
+    part: str = "calibration",
+) -> None:
+    results = docs / "results" / part
     for name in tables:
         write_file(results / f"{name}.csv", (folder / "tables" / f"{name}.csv").read_bytes())
     about = {key: found[key] for key in ("made", "seeds", "manifest")}
     name = "about-ranks.json" if "ranks" in tables else "about.json"
     write_file(results / name, (json.dumps(about, indent=2) + "\n").encode())
     for name in figures:
-        write_file(docs / "images" / f"calibration-{name}.png", (folder / "figures" / f"{name}.png").read_bytes())
+        write_file(docs / "images" / f"{part}-{name}.png", (folder / "figures" / f"{name}.png").read_bytes())
 
 
 def _write_page(docs: Path, mark: str, parts: Sequence[str]) -> None:
@@ -135,12 +143,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, required=True, help="calibration folder, made or continued")
     parser.add_argument("--world", action="append", help="world to run; several; by default all")
     parser.add_argument("--sbc", action="store_true", help="check the computation itself, instead of worlds")
+    parser.add_argument("--doubts", action="store_true", help="with all doubts, beside the model and counting names")
     parser.add_argument("--assessments", type=int, default=100, help="of each world; 0: publish what is there")
     parser.add_argument("--out", type=Path, default=DOCS, help="where results/, images/ and the page are")
     given = parser.parse_args(arguments)
     if given.assessments:
         worlds = [word for world in given.world or ["all"] for word in ("--world", world)]
-        what = ["--sbc"] if given.sbc else worlds
+        doubts = ["--method", "all doubts", "--method", "counting names"] if given.doubts else []
+        what = ["--sbc"] if given.sbc else [*worlds, *doubts]
         command = ["calibrate", "--out", str(given.folder), "--assessments", str(given.assessments), *what]
         done = subprocess.run([sys.executable, "-m", "violencescore", *command], check=False)
         if done.returncode:
@@ -148,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.sbc:
         show(publish_sbc(given.folder, given.out), "Simulation-based calibration", ("structure", "uneven"))
     else:
-        show(publish_worlds(given.folder, given.out), "What stated probabilities are worth", ("world", "method"))
+        table = publish_worlds(given.folder, given.out, "doubts" if given.doubts else "")
+        show(table, "What stated probabilities are worth", ("world", "method"))
     return 0
 
 

@@ -34,6 +34,14 @@ def _confidences(values: list[float] | None) -> list[float] | None:
     return values
 
 
+def _methods(values: list[str] | None) -> list[str] | None:
+    from violencescore.calibration.methods import ALL_METHODS, MODEL
+
+    if values and (unknown := [value for value in values if value not in ALL_METHODS]):
+        raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(ALL_METHODS)}")
+    return [m for m in ALL_METHODS if m in {MODEL, *values}] if values else values
+
+
 def _sizes(values: list[int] | None) -> list[int] | None:
     for value in values or ():
         _at_least(1)(value)
@@ -65,6 +73,14 @@ def calibrate(
         list[float] | None,
         typer.Option(metavar="X", callback=_confidences, help="Stated confidence; several. [default: 0.8, 0.9, 0.95]"),
     ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            callback=_methods,
+            help="What to set beside the model: all doubts, no false flags, counting names. [default: the last two]",
+        ),
+    ] = None,
     weekly: Annotated[
         bool, typer.Option("--weekly", metavar="", help="Look at the end of each week of the window too.")
     ] = False,
@@ -91,10 +107,11 @@ def calibrate(
     Example: `violencescore calibrate --out calibration --world plain --world framed --assessments 100`
     """
     from violencescore.calibration.folder import missing_tasks, open_folder
+    from violencescore.calibration.methods import METHODS
     from violencescore.calibration.plan import LEVELS, Settings
     from violencescore.calibration.results import write_results
 
-    settings = Settings(tuple(sorted(set(confidence or LEVELS))), draws, tune, chains)
+    settings = Settings(tuple(sorted(set(confidence or LEVELS))), draws, tune, chains, tuple(method or METHODS))
     seeds = range(first_seed, first_seed + assessments)
     tasks = _tasks(world, sbc, seeds, incidents or (), adjudicated or (), weekly)
     open_folder(out, settings)

@@ -9,8 +9,10 @@ from datetime import date, timedelta
 import pandas as pd
 
 from violencescore.assessment import Assessment
+from violencescore.calibration.methods import CAUTIOUS
+from violencescore.methodology import shipped_methodology
 
-_BY_INCIDENT = ("harms", "evidence", "adjudications", "reports")
+_BY_INCIDENT = ("harms", "evidence", "adjudications", "reports", "links")
 
 
 def without_false_flags(assessment: Assessment) -> Assessment:
@@ -26,6 +28,15 @@ def without_false_flags(assessment: Assessment) -> Assessment:
     return dataclasses.replace(
         assessment, methodology=methodology.model_copy(update={"channels": channels}), adjudications=plain
     )
+
+
+def with_doubts(assessment: Assessment) -> Assessment:
+    """Return the assessment under the same rules, with the model's options as in the cautious methodology."""
+    methodology, cautious = assessment.methodology, shipped_methodology(CAUTIOUS)
+    known = {name: c for name, c in cautious.channels.items() if name in methodology.channels}
+    options = {name: getattr(cautious, name) for name in ("episodes", "factions", "false_flag")}
+    changed = methodology.model_copy(update={"channels": {**methodology.channels, **known}, **options})
+    return dataclasses.replace(assessment, methodology=changed)
 
 
 def weekly_looks(assessment: Assessment) -> Mapping[int, Assessment]:

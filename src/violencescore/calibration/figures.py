@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from violencescore.calibration.methods import MODEL, NAMES, NO_FLAGS
+from violencescore.calibration.methods import ALL_METHODS, DOUBTS, MODEL, NAMES, NO_FLAGS
 from violencescore.report.figures import BLUE, GRID, INK, MUTED, panel_grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MARKS = {MODEL: ("o", BLUE, BLUE), NO_FLAGS: ("s", "white", BLUE), NAMES: ("^", "white", MUTED)}
+_MARKS = {
+    MODEL: ("o", BLUE, BLUE),
+    DOUBTS: ("D", BLUE, BLUE),
+    NO_FLAGS: ("s", "white", BLUE),
+    NAMES: ("^", "white", MUTED),
+}
 """Marker, face and edge of each method."""
 _LEVELS = ((0.9, "o"), (0.8, "s"), (0.5, "^"))
 _NEAR_WHITE = "#e6ebf1"
@@ -47,7 +52,7 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
 
 def operating_figure(table: pd.DataFrame) -> Figure:
     """Draw, by world and stated confidence, in which share of assessments the rule was right, wrong, or abstained."""
-    methods = [m for m in (MODEL, NO_FLAGS, NAMES) if m in set(table["method"])]
+    methods = [m for m in ALL_METHODS if m in set(table["method"])]
     worlds = list(table["world"].unique())
     known = table[table["confidence"].notna()]
     levels = sorted(known["confidence"].unique())

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-MODEL, NO_FLAGS, NAMES = "model", "no false flags", "counting names"
+MODEL, DOUBTS, NO_FLAGS, NAMES = "model", "all doubts", "no false flags", "counting names"
 METHODS = (MODEL, NO_FLAGS, NAMES)
 """What is compared: the model, the model without false flags, and counting how often each is named."""
+
+ALL_METHODS = (MODEL, DOUBTS, NO_FLAGS, NAMES)
+"""What can be compared: also the model with the options of ``CAUTIOUS``, whatever the world."""
+
+CAUTIOUS = "kleiman-2011-cautious"
+"""The shipped methodology that has doubts switched on."""
 
 ALWAYS = "most named, always"
 """Counting without a probability: whoever the evidence names most often is named, however close it is."""

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from violencescore import __version__
+from violencescore.calibration.methods import METHODS
 
 LEVELS = (0.8, 0.9, 0.95)
 """Stated confidences at which verdicts are counted."""
@@ -74,12 +75,15 @@ class Settings:
         Stated confidences.
     draws, tune, chains
         In place of the methodology's; None leaves them as they are.
+    methods
+        What is fitted, or counted, and compared.
     """
 
     levels: tuple[float, ...] = LEVELS
     draws: int | None = None
     tune: int | None = None
     chains: int | None = None
+    methods: tuple[str, ...] = METHODS
 
     @property
     def sampling(self) -> dict[str, int]:
@@ -111,7 +115,12 @@ def plan_prior(structures: Sequence[str], seeds: Sequence[int]) -> list[Task]:
 def manifest(settings: Settings, more: Mapping[str, Any] = MappingProxyType({})) -> Mapping[str, Any]:
     """Return what must agree between all refits of a folder: settings, what else was chosen, versions, and the code."""
     return {
-        "settings": {**asdict(settings), "levels": list(settings.levels), **more},
+        "settings": {
+            **asdict(settings),
+            "levels": list(settings.levels),
+            "methods": list(settings.methods),
+            **more,
+        },
         "versions": {
             "violencescore": __version__,
             "python": ".".join(platform.python_version_tuple()[:2]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ import pandas as pd
 import xarray as xr
 
 from violencescore.assessment import Assessment, read_assessment
-from violencescore.calibration.assessments import weekly_looks, without_false_flags
+from violencescore.calibration.assessments import weekly_looks, with_doubts, without_false_flags
 from violencescore.calibration.counting import naming_draws
-from violencescore.calibration.methods import MODEL, NAMES, NO_FLAGS, QUANTILES
+from violencescore.calibration.methods import DOUBTS, MODEL, NAMES, NO_FLAGS, QUANTILES
 from violencescore.calibration.plan import Settings, Task, code_digest
 from violencescore.decision import Decision, decide
 from violencescore.diagnostics import Diagnostics
@@ -34,7 +34,7 @@ type Record = Mapping[str, Any]
 def refit_world(task: Task, settings: Settings) -> Record:
     """Simulate a world, fit it by each method, and set beside it what is true.
 
-    With ``task.weekly`` the model and the count are repeated at the end of each week, on what was known by then.
+    With ``task.weekly`` the model itself and the count are repeated at the end of each week, on what was known by then.
     """
     start = time.perf_counter()
     simulation = simulate_world(_world(task), task.seed, task.incidents)
@@ -46,11 +46,7 @@ def refit_world(task: Task, settings: Settings) -> Record:
         "truth": true_scores(simulation, assessment),
         "most_named": most_named(assessment),
         "expected": {k: float(v) for k, v in simulation.truth_expected.items()},
-        "methods": {
-            MODEL: fit_method(assessment, task.seed, settings),
-            NO_FLAGS: fit_method(without_false_flags(assessment), task.seed, settings),
-            NAMES: count_method(assessment, task.seed, settings),
-        },
+        "methods": {method: _SAID[method](assessment, task.seed, settings) for method in settings.methods},
     }
     if task.weekly:
         record["looks"] = [
@@ -59,8 +55,9 @@ def refit_world(task: Task, settings: Settings) -> Record:
                 "truth": true_scores(simulation, look),
                 "methods": {
                     # The last look is the assessment itself, fitted with the same seed: not again.
-                    MODEL: record["methods"][MODEL] if look is assessment else fit_method(look, task.seed, settings),
-                    NAMES: count_method(look, task.seed, settings),
+                    m: record["methods"][m] if look is assessment else _SAID[m](look, task.seed, settings)
+                    for m in settings.methods
+                    if m in (MODEL, NAMES)
                 },
             }
             for week, look in weekly_looks(assessment).items()
@@ -145,6 +142,15 @@ def count_method(assessment: Assessment, seed: int, settings: Settings) -> Recor
     if not (assessment.incidents["period"] == WINDOW).any():
         return _refused(settings, "no incident lies in the window")
     return _said(naming_draws(assessment, seed), assessment.methodology, settings, None)
+
+
+_SAID: Mapping[str, Callable[[Assessment, int, Settings], Record]] = {
+    MODEL: fit_method,
+    DOUBTS: lambda assessment, seed, settings: fit_method(with_doubts(assessment), seed, settings),
+    NO_FLAGS: lambda assessment, seed, settings: fit_method(without_false_flags(assessment), seed, settings),
+    NAMES: count_method,
+}
+"""How each method comes to what it says."""
 
 
 def _said(
