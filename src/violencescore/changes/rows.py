@@ -19,6 +19,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "harms": ("incident_id", "element", "victim_role"),
     "evidence": ("incident_id", "channel", "origin"),
     "adjudications": ("incident_id",),
+    "links": ("incident_id", "linked_id"),
+    "rivalries": ("organization_id", "other_id"),
     "reports": ("incident_id", "source_id"),
     "revenue": ("organization_id", "source_id", "kind", "year"),
     "panel_weights": ("panelist_id", "element", "victim_role"),
