@@ -41,6 +41,7 @@ HEADERS = {
     "harms": "incident_id,element,victim_role,best,low,high",
     "evidence": "incident_id,channel,organization_id,origin,source_id",
     "adjudications": "incident_id,organization_id,false_flag,framed_id",
+    "reports": "incident_id,source_id,reported_on",
     "revenue": "organization_id,source_id,best,low,high,kind",
     "panel_weights": "panelist_id,element,victim_role,weight",
 }

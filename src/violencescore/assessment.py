@@ -63,7 +63,7 @@ class Assessment:
         incident_id, organization_id, false_flag (boolean, missing where not settled; true where somebody was
         framed), framed_id (may be empty), inclusion_probability (float64, may be missing).
     reports
-        incident_id, source_id, each pair once.
+        incident_id, source_id, reported_on (datetime64, may be missing).
     revenue
         organization_id, source_id, best, low, high (float64, low and high may be missing), year (Int64),
         kind (``revenue`` or ``flow``), unit.
@@ -281,6 +281,8 @@ def _relation_faults(
             faults += relations.candidate_faults(table, evidence, single)
     if (table := tables.get("adjudications")) is not None:
         faults += relations.adjudication_faults(table, checked["adjudications"])
+    if (table := tables.get("reports")) is not None and "incidents" in tables:
+        faults += relations.report_faults(table, checked["reports"].frame, checked["incidents"].frame)
     if (table := tables.get("revenue")) is not None:
         revenue = checked["revenue"].decoded().replace({"kind": {"": "revenue"}})
         checked["revenue"] = Coded(revenue, {})

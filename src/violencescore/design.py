@@ -204,7 +204,8 @@ def build_design(assessment: Assessment) -> Design:
     pieces = build_pieces(assessment.evidence, rows["evidence"], channel_codes, several, actors)
     pieces, contest = separate_contests(pieces, n_incidents)
     factors = _factors(pieces, len(channels))
-    pattern_codes, patterns = _patterns(pieces, factors, forgeable, period_codes, settled, contest)
+    heard = _heard(assessment, rows["reports"], channels)
+    pattern_codes, patterns = _patterns(pieces, factors, forgeable, period_codes, settled, contest, heard)
 
     group_codes, groups = unique_rows(kind_codes, region_codes, period_codes, pattern_codes)
     return Design(
@@ -245,8 +246,8 @@ class _Harms:
 
 
 def _incident_rows(assessment: Assessment) -> dict[str, Codes]:
-    """Row of the incident of each harm, evidence and adjudication."""
-    names = ("harms", "evidence", "adjudications")
+    """Row of the incident of each harm, evidence, adjudication and report."""
+    names = ("harms", "evidence", "adjudications", "reports")
     ids = [getattr(assessment, name)["incident_id"] for name in names]
     codes, _ = encode(*ids, known=assessment.incidents["incident_id"])
     return dict(zip(names, codes, strict=True))
@@ -280,6 +281,20 @@ def _settled(assessment: Assessment, rows: Codes, n_incidents: int, actors: tupl
     return settled
 
 
+def _heard(assessment: Assessment, reported: Codes, channels: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Whether each channel could have spoken of each incident (incident, channel).
+
+    One that speaks through certain sources could not where none of them lists the incident.
+    """
+    heard = np.ones((len(assessment.incidents), len(channels)), dtype=bool)
+    for h, name in enumerate(channels):
+        sources = assessment.methodology.channels[name].sources
+        if sources:
+            heard[:, h] = False
+            heard[reported[assessment.reports["source_id"].isin(sources).to_numpy()], h] = True
+    return heard
+
+
 def _factors(pieces: Pieces, n_channels: int) -> Factors:
     channels = np.arange(n_channels)
     names = pieces.actor != UNKNOWN
@@ -304,8 +319,12 @@ def _patterns(
     period: AnyInts,
     settled: IntArray,
     contest: IntArray,
+    heard: npt.NDArray[np.bool_],
 ) -> tuple[IntArray, Patterns]:
-    """Distinct evidence patterns; and the pattern of each incident."""
+    """Distinct evidence patterns; and the pattern of each incident.
+
+    ``heard`` is false where the silence of a channel says nothing (incident, channel).
+    """
     n_channels, n_incidents = len(forgeable), len(period)
     is_name = factors.kind == NAMES
     n_named = int(is_name.sum())
@@ -314,7 +333,8 @@ def _patterns(
     factor = np.where(pieces.set == UNKNOWN, named[pieces.channel, pieces.actor], 2 * n_channels + n_named + pieces.set)
 
     keys = multiset_keys(pieces.incident, factor, n_incidents)
-    codes, rows = unique_rows(*keys, period, *settled.T, contest)
+    tied = ~heard.all(axis=0)
+    codes, rows = unique_rows(*keys, period, *settled.T, contest, *heard[:, tied].T.astype(np.int8))
     example = first_rows(codes)
     n_patterns = len(example)
     pattern_of = np.full(n_incidents, UNKNOWN, dtype=np.int64)
@@ -326,6 +346,7 @@ def _patterns(
     speaks[piece_pattern[kept], pieces.channel[kept]] = True
     # Whether the channel of a contest speaks is given with the contest, and no factor.
     asked = np.append(factors.set_channel, UNKNOWN)[rows[:, 6]][:, None] != np.arange(n_channels)
+    asked[:, tied] &= speaks[:, tied] | (rows[:, 7:] > 0)
     at, channel = np.nonzero(asked)
     entry_pattern = np.concatenate([at, piece_pattern[kept]])
     entry_factor = np.concatenate([channel + n_channels * speaks[at, channel], factor[kept]])

@@ -89,7 +89,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "framed_id": _TEXT,
         "inclusion_probability": Column("probability"),
     },
-    "reports": {"incident_id": _ID, "source_id": _ID},
+    "reports": {"incident_id": _ID, "source_id": _ID, "reported_on": Column("date")},
     "revenue": {
         "organization_id": _ID,
         "source_id": _ID,
