@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from design_cases import METHODOLOGY, build_case, read_case, replace_tables, simulated
+from strategies import write_assessment
 
+from violencescore import cli
 from violencescore.assessment import Assessment
 from violencescore.attribution import attribute_draws, mean_count
 from violencescore.decision import RECORDED_ONLY, WITH_UNREPORTED
@@ -20,7 +25,9 @@ from violencescore.listings import COMPLETE, EDGES, REST, age_class, build_histo
 from violencescore.methodology import Methodology, methodology_from_dict
 from violencescore.model.quantities import initial_vector, quantities
 from violencescore.names import UNREPORTED
+from violencescore.publication.draws import draw_files, read_draws
 from violencescore.unreported import unreported_harms
+from violencescore.verdict import decide_posterior
 
 TWO = ["a,Alpha,true", "b,Beta,true"]
 FOUR = {
@@ -220,6 +227,61 @@ def test_the_silence_of_a_channel_says_nothing_where_none_of_its_sources_lists_t
 
     assert silent(free) == [False, True, True, True]
     assert silent(tied) == [False, False, True, False]
+
+
+HISTORIES = "a,b,count\n1,1,40\n1,0,60\n0,1,50\n"
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    status = cli.run(["reporting", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_the_command_counts_the_cases_of_published_histories(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lists.csv").write_text(HISTORIES, encoding="utf-8")
+    status, out, _ = command(capsys, tmp_path / "lists.csv", "--draws", 50, "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert (found["incidents"], found["sources"]) == (150, ["a", "b"])
+    assert found["cases"]["0.5"][1] < found["cases"]["1"][1] < found["cases"]["2"][1]
+    assert [row["odds_ratio"] for row in found["odds_ratios"]] == [0.5, 2.0]
+    status, out, _ = command(capsys, tmp_path / "lists.csv", "--draws", 50, "--dependent", "a,b")
+    assert status == 0
+    assert "150 incidents on 2 lists" in out
+    assert "All cases, listed or not:" in out
+
+
+def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "lists.csv").write_text(HISTORIES, encoding="utf-8")
+    assert command(capsys, tmp_path / "lists.csv", "--dependent", "a,c")[0] == 2
+    (tmp_path / "bad.csv").write_text("a,b,count\n1,2,40\n1,0,-1\n", encoding="utf-8")
+    status, out, _ = command(capsys, tmp_path / "bad.csv", "--json")
+    assert status == 2
+    assert [(fault["row"], fault["column"]) for fault in json.loads(out)["faults"]] == [(3, "count"), (2, "b")]
+    folder = write_assessment(tmp_path / "few")
+    status, out, _ = command(capsys, folder, "--json")
+    assert status == 2
+    assert "too little to tell" in json.loads(out)["faults"][0]["rule"]
+
+
+def test_unreported_harm_is_published_apart_and_read_back() -> None:
+    methodology = read_case(METHODOLOGY, **FOUR).methodology
+    labels = list(methodology.category_labels)
+    dims, rest = ("chain", "draw", "organization", "category"), ("chain", "draw", "category")
+    harm = np.random.default_rng(1).poisson(3, (2, 5, 2, len(labels)))
+    data = {"harm_realized": (dims, harm + 1), "harm_other": (rest, harm[:, :, 0]), "harm_rate": (dims, harm + 0.5)}
+    data |= {UNREPORTED: (dims, harm), f"{UNREPORTED}_other": (rest, harm[:, :, 1])}
+    coords = {"organization": ["a", "b"], "category": labels}
+    files = draw_files(xr.DataTree.from_dict({"harms": xr.Dataset(data, coords=coords)}), methodology)
+    found = read_draws(files, methodology, {"a": "Alpha", "b": "Beta"}, None)
+    assert np.array_equal(found["harms"][UNREPORTED].values, harm)
+    assert decide_posterior(found, methodology, {"converged": True}).counts_unreported
+    del files["draws/harm_unreported.csv"]
+    without = read_draws(files, methodology, {"a": "Alpha", "b": "Beta"}, None)
+    assert not decide_posterior(without, methodology, {"converged": True}).counts_unreported
 
 
 def small_fit(assessment: Assessment, **options: object):
