@@ -20,11 +20,11 @@ errors names fingerprint jsontext output progress
 wording value_types unit_options scenario_choices model_options methodology
 coding formats tables reading schemas identities events supply relations grouping cleaning assessment trees networks units
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
-pieces activity episodes strata design
-model model.types model.zerosum model.layout model.given model.effects model.violence model.coordinates model.evidence model.episodes model.cells model.patterns model.packing model.logarithm model.kernel
+pieces activity episodes strata design listings
+model model.types model.zerosum model.layout model.given model.effects model.violence model.coordinates model.evidence model.episodes model.cells model.patterns model.packing model.logarithm model.kernel model.listing model.capture
 model.signatures model.specification model.quantities model.pilot
 beside sampling
-attribution parting diagnostics revenue flows levels
+attribution delays reporting unreported parting diagnostics revenue flows levels
 montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity cohesion weight_plane
 fitting runs refits example prepare
 report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.units report.sensitivity
@@ -35,7 +35,7 @@ simulation.worlds simulation.chance simulation.incidents simulation.harms simula
 simulation
 calibration calibration.methods calibration.plan calibration.assessments calibration.counting calibration.refits calibration.prior_worlds calibration.sbc
 calibration.folder calibration.workers calibration.frames calibration.tables calibration.figures calibration.results
-report.calibration
+report.calibration report.reporting
 robustness robustness.frozen_rule robustness.feasibility robustness.adversaries robustness.attacks robustness.redteam robustness.trial_figures report.trials
 bench bench.likelihood bench.waterfall bench.channels bench.scoring bench.folds bench.comparison bench.checks
 bench.figures bench.examination report.bench
@@ -46,7 +46,7 @@ changes changes.rows changes.choices changes.causes changes.comparison report.ch
 rounds rounds.ledger rounds.facts rounds.history rounds.conduct rounds.standing rounds.statements rounds.successor rounds.verification
 report.rounds report.round_figures
 elicitation elicitation.forms elicitation.agreement report.elicitation
-commands calibrating workbench_commands publishing weighting unit_commands comparing round_commands plotting redteaming cli __main__
+commands calibrating workbench_commands listing_commands publishing weighting unit_commands comparing round_commands plotting redteaming cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 
@@ -198,8 +198,8 @@ def test_reading_ranking_deciding_and_reporting_load_no_sampler(tmp_path: Path) 
 
 def test_the_exported_names_are_these() -> None:
     assert set(violencescore.__all__) == {
-        "Assessment", "Decision", "Fault", "InputError", "Methodology", "RefusedError", "Run", "ViolenceScoreError",
-        "build_design", "build_model", "build_weight_plane", "decide", "first_by_confidence", "fit", "import_ged",
+        "Assessment", "Decision", "Fault", "InputError", "Methodology", "RefusedError", "Reporting", "Run", "ViolenceScoreError",
+        "build_design", "build_model", "build_weight_plane", "decide", "first_by_confidence", "estimate_unreported", "fit", "import_ged",
         "load_methodology", "load_run", "pairwise_probabilities", "rank_heat_map", "rank_probabilities", "rank_table",
         "rankogram", "read_assessment", "reliability_figure", "score_draws", "score_intervals", "shipped_methodology",
         "simulate_world", "weight_plane_figure",

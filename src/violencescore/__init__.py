@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from violencescore.importers.ged import import_ged
     from violencescore.methodology import Methodology, load_methodology, shipped_methodology
     from violencescore.model.specification import build_model
+    from violencescore.model_options import Reporting
     from violencescore.ranks import pairwise_probabilities, rank_probabilities, rank_table
     from violencescore.report.figures import rank_heat_map, rankogram, score_intervals
     from violencescore.report.what_if_figures import first_by_confidence, weight_plane_figure
+    from violencescore.reporting import estimate_unreported
     from violencescore.runs import Run, load_run
     from violencescore.scores import score_draws
     from violencescore.simulation import simulate_world
@@ -39,6 +41,7 @@ _HOMES = {
     "InputError": "errors",
     "Methodology": "methodology",
     "RefusedError": "errors",
+    "Reporting": "model_options",
     "Run": "runs",
     "ViolenceScoreError": "errors",
     "build_design": "design",
@@ -46,6 +49,7 @@ _HOMES = {
     "build_weight_plane": "weight_plane",
     "decide": "decision",
     "first_by_confidence": "report.what_if_figures",
+    "estimate_unreported": "reporting",
     "fit": "fitting",
     "import_ged": "importers.ged",
     "load_methodology": "methodology",
@@ -72,12 +76,14 @@ __all__ = [
     "InputError",
     "Methodology",
     "RefusedError",
+    "Reporting",
     "Run",
     "ViolenceScoreError",
     "build_design",
     "build_model",
     "build_weight_plane",
     "decide",
+    "estimate_unreported",
     "first_by_confidence",
     "fit",
     "import_ged",

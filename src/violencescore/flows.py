@@ -26,7 +26,7 @@ from violencescore.model.kernel import build_kernel
 from violencescore.model.quantities import quantities, sample_prior
 from violencescore.names import CHAIN, DRAW, ORGANIZATION
 from violencescore.networks import FLOW, network_assessment
-from violencescore.sampling import Progress, no_progress, sample_safely
+from violencescore.sampling import Progress, kernel_target, no_progress, sample_safely
 from violencescore.unit_options import FlowRule
 
 FloatArray = npt.NDArray[np.float64]
@@ -92,7 +92,7 @@ def sample_flows(assessment: Assessment, sampling: Sampling, seed: int, progress
     def report(stage: str, done: int, total: int) -> None:
         progress(f"flows: {stage}", done, total)
 
-    with closing(sample_safely(kernel, design, sampling, int(seeds[1]), report)) as batches:
+    with closing(sample_safely(kernel_target(kernel, design), sampling, int(seeds[1]), report)) as batches:
         for draws in batches:
             attribution = attribute_draws(kernel, design, draws.vectors, int(seeds[2]), report)
             listed = worth * attribution.realized[:, :, 0, :, 0]

@@ -56,9 +56,9 @@ def member_harm(design: Design, attribution: Attribution, by_class: FloatArray |
     """Return draws of harm by organization, as units are made of them."""
     has_baseline = BASELINE in design.periods
     return MemberHarm(
-        realized=attribution.realized[:, :, design.periods.index(WINDOW)],
+        realized=attribution.total[:, :, design.periods.index(WINDOW)],
         expected=attribution.expected,
-        baseline=attribution.realized[:, :, design.periods.index(BASELINE)] if has_baseline else None,
+        baseline=attribution.total[:, :, design.periods.index(BASELINE)] if has_baseline else None,
         by_class=by_class,
     )
 

@@ -26,7 +26,7 @@ from pydantic import (
 
 from violencescore.errors import Fault, InputError
 from violencescore.fingerprint import canonical_sha256
-from violencescore.model_options import Channel, Episodes, Factions, FalseFlag, Priors
+from violencescore.model_options import Channel, Episodes, Factions, FalseFlag, Priors, Reporting
 from violencescore.names import category_label
 from violencescore.scenario_choices import Scenario, scenario_faults
 from violencescore.unit_options import FlowRule, Units
@@ -184,6 +184,7 @@ class Methodology(Part):
     units: Units = Units()
     flow: FlowRule = FlowRule()
     priors: Priors = Priors()
+    reporting: Reporting = Reporting()
     sampling: Sampling = Sampling()
     scenario: tuple[Scenario, ...] = ()
 

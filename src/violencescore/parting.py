@@ -54,8 +54,11 @@ def join_parts(attribution: Attribution, design: Design) -> tuple[Attribution, F
     n_parts = attribution.realized.shape[-1] // n
     if n_parts == 1:
         return attribution, None
-    realized = attribution.realized.reshape(*attribution.realized.shape[:-1], n_parts, n)
-    expected = attribution.expected.reshape(*attribution.expected.shape[:-1], n_parts, n)
-    joined = replace(attribution, realized=realized.sum(axis=-2), expected=expected.sum(axis=-2))
-    by_class: FloatArray = np.moveaxis(realized[:, :, design.periods.index(WINDOW)], 3, 2)
-    return joined, by_class
+    parts = {
+        name: values.reshape(*values.shape[:-1], n_parts, n).sum(axis=-2)
+        for name in ("realized", "expected", "unreported")
+        if (values := getattr(attribution, name)).shape[-1] == n * n_parts
+    }
+    total = attribution.total.reshape(*attribution.realized.shape[:-1], n_parts, n)
+    by_class: FloatArray = np.moveaxis(total[:, :, design.periods.index(WINDOW)], 3, 2)
+    return replace(attribution, **parts), by_class

@@ -9,13 +9,12 @@ from pydantic import Field, field_validator, model_validator
 
 from violencescore.names import category_label
 from violencescore.unit_options import Units
-from violencescore.value_types import NonNegative, Part, Positive
+from violencescore.value_types import Id, NonNegative, Part, Positive
 
 EACH = "*"
 """In place of a channel or source: one scenario for each that occurs."""
 
 Name = Annotated[str, Field(pattern=r"^\w[\w .\-]*$", max_length=100)]
-Id = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class FalseFlagChange(Part):
@@ -32,7 +31,8 @@ class Scenario(Part):
     ``name``. ``weights`` are ``"equal"`` (every category that counts weighs the same), ``"any"`` (weights drawn
     evenly from all that are possible) or a table category -> weight; a category that the methodology does not
     have is added, without a victim role unless written ``element:victim_role``. ``units`` is a level or a tree of
-    ``[units]``.
+    ``[units]``. ``list_odds_ratio`` is assumed between
+    every two sources that list incidents.
     """
 
     name: Name
@@ -43,6 +43,7 @@ class Scenario(Part):
     per: Literal["none", "revenue", "flow"] | None = None
     estimand: Literal["realized", "rate"] | None = None
     units: Id | None = None
+    list_odds_ratio: Positive | None = None
 
     @field_validator("weights", mode="before")
     @classmethod
@@ -57,6 +58,7 @@ class Scenario(Part):
         if not any(changed.values()):
             raise ValueError(
                 "changes nothing; state false_flag, without_channel, without_source, weights, per, estimand or units"
+                "list_odds_ratio"
             )
         return self
 
