@@ -253,8 +253,8 @@ def feasibility_sentences(table: pd.DataFrame, centre: Sequence[Any], confidence
         )
     wrong, selected = int(table["wrong"].sum()), int((table["right"] + table["wrong"]).sum())
     said.append(
-        f"Over all settings, which share worlds, {wrong} of {selected} selections were wrong; the stated confidence allows "
-        f"{100 * (1 - confidence):.0f} %."
+        f"Over all settings, which share worlds, {wrong} of {selected} selections were wrong; the stated confidence "
+        f"allows {100 * (1 - confidence):.0f} %."
     )
     return said
 
