@@ -133,7 +133,7 @@ def test_it_is_said_how_often_the_rule_decides_and_what_moves_that_most():
     said = feasibility_sentences(feasibility_table(records(), 0.9), centre_of(Levels()), 0.9)
     assert "names the right one in 6 of 10 worlds (95 % interval 26 to 88 %)" in said[0]
     assert "weeks of the window. From 2 to 16, right decisions go from 10 % to 90 %" in said[1]
-    assert said[2].startswith("Over all settings 1 of")
+    assert said[2].startswith("Over all settings, which share worlds, 1 of")
 
 
 def test_results_are_drawn_and_tabulated():

@@ -24,7 +24,7 @@ def feasibility_view(table: pd.DataFrame) -> Table:
     """Build the table of a feasibility study: a row for each setting."""
     from violencescore.robustness.feasibility import FACTORS, SHOWN
 
-    columns = ("weeks", "attributed", "settled", "accuracy", "worlds", "right", "95 %", "wrong", "none")
+    columns = ("weeks", "named", "settled", "accuracy", "worlds", "right", "95 %", "wrong", "none")
     view = _table("Could the rule decide?", 0, *columns)
     for row in table.to_dict("records"):
         view.add_row(

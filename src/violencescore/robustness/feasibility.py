@@ -252,10 +252,9 @@ def feasibility_sentences(table: pd.DataFrame, centre: Sequence[Any], confidence
             else "No factor moves that, within the values tried."
         )
     wrong, selected = int(table["wrong"].sum()), int((table["right"] + table["wrong"]).sum())
-    low, high = binomial_interval(wrong, selected)
     said.append(
-        f"Over all settings {wrong} of {selected} selections were wrong (95 % interval {100 * low:.0f} to "
-        f"{100 * high:.0f} %); the stated confidence allows {100 * (1 - confidence):.0f} %."
+        f"Over all settings, which share worlds, {wrong} of {selected} selections were wrong; the stated confidence "
+        f"allows {100 * (1 - confidence):.0f} %."
     )
     return said
 
