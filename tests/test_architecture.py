@@ -17,7 +17,7 @@ PACKAGE = Path(violencescore.__file__).parent
 
 ORDER = """
 errors names fingerprint jsontext output progress
-wording value_types scenario_choices model_options methodology
+wording value_types scenario_choices robustness_choices model_options methodology
 coding formats tables schemas identities relations grouping cleaning assessment
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
 pieces design
@@ -25,9 +25,9 @@ model model.types model.zerosum model.layout model.effects model.violence model.
 model.specification model.quantities model.pilot
 sampling
 attribution diagnostics revenue
-montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity
+montecarlo ranks decision scores robustness robustness.margins verdict panel scenarios acceptability confidence_sets sensitivity
 fitting runs refits example prepare
-report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.sensitivity
+report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.sensitivity report.robustness report.robustness_figures
 report.page
 report.terminal
 simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments
@@ -41,7 +41,10 @@ publication publication.canonical publication.keys publication.commitment public
 publication.tabular publication.draws publication.phrases publication.claims publication.announcement publication.disclosure publication.bundle
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
 elicitation elicitation.forms elicitation.agreement report.elicitation
-commands calibrating workbench_commands publishing weighting cli __main__
+robustness.basis robustness.findings
+robustness.deterrence
+robustness.parts robustness.passport robustness.record
+commands calibrating workbench_commands publishing weighting doubting cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 
