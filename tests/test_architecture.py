@@ -41,8 +41,8 @@ publication publication.canonical publication.keys publication.commitment public
 publication.tabular publication.draws publication.phrases publication.claims publication.announcement publication.disclosure publication.bundle
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
 elicitation elicitation.forms elicitation.agreement report.elicitation
-robustness.basis robustness.findings
-robustness.deterrence
+robustness.worlds robustness.basis robustness.findings robustness.changed robustness.searching
+robustness.deterrence robustness.handful
 robustness.parts robustness.passport robustness.record
 commands calibrating workbench_commands publishing weighting doubting cli __main__
 """.split()

@@ -17,6 +17,7 @@ from violencescore.errors import RefusedError
 from violencescore.montecarlo import Probability, effective_size, read_scores
 from violencescore.names import CATEGORY, CHAIN, DRAW
 from violencescore.ranks import best_other
+from violencescore.robustness.worlds import Worlds, build_worlds
 from violencescore.scores import published_weights, score_draws
 
 if TYPE_CHECKING:
@@ -117,6 +118,30 @@ class Basis:
         if (per := self.methodology.score.per) != "none":
             weighed = weighed / self.posterior["revenue"][per]
         return weighed.transpose(CHAIN, DRAW, "organization", CATEGORY)
+
+    @cached_property
+    def worlds(self) -> Worlds:
+        """Who did each incident of the window, draw by draw.
+
+        Raises
+        ------
+        RefusedError
+            If the tables are not at hand.
+        """
+        return build_worlds(self.tables, self.posterior, self.weights, self.seed)
+
+    @property
+    def tables(self) -> Assessment:
+        """The assessment.
+
+        Raises
+        ------
+        RefusedError
+            If it is not at hand.
+        """
+        if self.assessment is None:
+            raise RefusedError(NEEDS_TABLES)
+        return self.assessment
 
     def verdict_of(self, values: FloatArray, weight: FloatArray | None = None) -> Verdict:
         """Return what the rule says of other scores (chain, draw, organization), each draw with its weight."""
