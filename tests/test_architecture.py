@@ -42,7 +42,8 @@ publication.tabular publication.draws publication.phrases publication.claims pub
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
 elicitation elicitation.forms elicitation.agreement report.elicitation
 robustness.worlds robustness.basis robustness.findings robustness.changed robustness.searching
-robustness.deterrence robustness.handful
+robustness.deterrence robustness.handful robustness.monotonicity robustness.staged_worlds robustness.tipping robustness.staged_returns
+robustness.staging robustness.suppression robustness.window robustness.units
 robustness.parts robustness.passport robustness.record
 commands calibrating workbench_commands publishing weighting doubting cli __main__
 """.split()

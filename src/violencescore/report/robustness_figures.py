@@ -33,6 +33,7 @@ def curves(
     by: str = "organization_id",
     line: float | None = None,
     mcse: str = "mcse",
+    reverse: bool = False,
 ) -> Figure:
     """Draw a line for each organization, with its name at its right end and a band of two Monte-Carlo errors.
 
@@ -42,6 +43,8 @@ def curves(
     ----------
     line
         A level to mark, such as the required confidence.
+    reverse
+        Whether the horizontal axis runs from high to low.
     """
     figure, axes = blank_figure(width=6.4, height=3.8)
     ends: list[tuple[float, float, str]] = []
@@ -62,6 +65,8 @@ def curves(
         axes.axhline(line, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
     _finish(axes, x_label, y_label)
     axes.set_ylim(-0.02, 1.02)
+    if reverse:
+        axes.invert_xaxis()
     return figure
 
 

@@ -22,7 +22,7 @@ from violencescore.scores import published_weights, score_draws
 
 if TYPE_CHECKING:
     from violencescore.assessment import Assessment
-    from violencescore.methodology import Methodology
+    from violencescore.methodology import Methodology, Window
 
 FloatArray = npt.NDArray[np.float64]
 type Verdict = tuple[Outcome, str | None]
@@ -118,6 +118,19 @@ class Basis:
         if (per := self.methodology.score.per) != "none":
             weighed = weighed / self.posterior["revenue"][per]
         return weighed.transpose(CHAIN, DRAW, "organization", CATEGORY)
+
+    @property
+    def window(self) -> Window:
+        """First and last day that count.
+
+        Raises
+        ------
+        RefusedError
+            If the methodology states none.
+        """
+        if self.methodology.window is None:
+            raise RefusedError("The methodology states no window.")
+        return self.methodology.window
 
     @cached_property
     def worlds(self) -> Worlds:

@@ -78,8 +78,7 @@ def with_incidents(assessment: Assessment, basis: Basis, added: Sequence[tuple[I
     added
         Each with its harm: a number of its kind.
     """
-    design, window = basis.worlds.design, assessment.methodology.window
-    assert window is not None
+    design, window = basis.worlds.design, basis.window
     day = pd.Timestamp(window.start) + (pd.Timestamp(window.end) - pd.Timestamp(window.start)) // 2
     taken = set(assessment.incidents["incident_id"])
     ids = [name for i in range(len(added) + len(taken)) if (name := f"added-{i}") not in taken][: len(added)]

@@ -1,10 +1,10 @@
 """A handful of incidents: the smallest set found whose removal changes the verdict.
 
-Removing an incident takes away its harm, and what it taught the model. The first follows from who did it in each draw.
-The second is taken to first order: a small change of the weight of an incident moves the mean of a score by its
-covariance with the log likelihood of the incident (the infinitesimal jackknife of Giordano and Broderick 2023; sets chosen by
-such influences: Broderick, Giordano and Meager 2020). The set is an upper bound: a smaller one may exist. Refits say at
-which size the verdict changes indeed.
+Removing an incident takes away its harm, and what it taught the model. The first follows from who did it in each
+draw. The second is taken to first order: a small change of the weight of an incident moves the mean of a score by its
+covariance with the log likelihood of the incident (the infinitesimal jackknife of Giordano and Broderick 2023; sets
+chosen by such influences: Broderick, Giordano and Meager 2020). The set is an upper bound: a smaller one may exist.
+Refits say at which size the verdict changes indeed.
 """
 
 from __future__ import annotations
@@ -194,36 +194,35 @@ def set_table(basis: Basis, found: Sequence[Removal], focus: int) -> pd.DataFram
 def examine(basis: Basis, progress: Progress) -> Finding:
     """Look for the smallest set, and refit without it."""
     learned = lessons(basis.worlds)
-    best: tuple[int, list[int], int] | None = None
+    found = []
     for focus, sign in directions(basis):
         order = ordered(basis, focus, sign, learned, progress=progress)
-        n = next(
-            (n for n in range(1, len(order) + 1) if remove(basis, order[:n], focus, learned).verdict != basis.verdict),
-            len(order) + 1,
-        )
-        if best is None or n < best[2]:
-            best = (focus, order, n)
+        found.append((focus, order, _guess(basis, order, focus, learned)))
     progress("handful", 1, 1)
-    assert best is not None
-    focus, order, guess = best
+    focus, order, guess = min(found, key=lambda option: option[2])
     ids = basis.worlds.design.incident_id[basis.worlds.incident]
 
     def fit(n: int) -> Refit:
         return refit(basis, without_incidents(basis.tables, [ids[i] for i in order[:n]]), f"without {n}", progress)
 
-    found = least_number(fit, basis.verdict, min(guess, len(order)), len(order), basis.n_refits)
-    size = found.least if found.least is not None else min(guess, len(order))
+    n_refits = basis.n_refits if guess <= len(order) else 0
+    search = least_number(fit, basis.verdict, guess, len(order), n_refits)
+    size = search.least if search.least is not None else min(guess, len(order))
     steps = [remove(basis, order[:n], focus, learned) for n in range(1, size + 1)]
-    tables = {"set": set_table(basis, steps, focus), "refits": found.table(basis, "removed")}
+    tables = {"set": set_table(basis, steps, focus), "refits": search.table(basis, "removed")}
     expected = guess if guess <= len(order) else None
-    margin, note = _margin(basis, found, expected, focus, [str(ids[i]) for i in order[:size]])
+    margin, note = _margin(basis, search, expected, focus, [str(ids[i]) for i in order[:size]])
     return Finding("handful", tables, (margin,), (note,))
 
 
-def _margin(
-    basis: Basis, found: Search, expected: int | None, focus: int, ids: Sequence[str]
-) -> tuple[Margin, str]:
-    name = basis.names[basis.ids[focus]]
+def _guess(basis: Basis, order: Sequence[int], focus: int, learned: FloatArray) -> int:
+    """Return how many must go for the verdict to change, to first order; one more than there are if all do not."""
+    sizes = range(1, len(order) + 1)
+    changed = (n for n in sizes if remove(basis, order[:n], focus, learned).verdict != basis.verdict)
+    return next(changed, len(order) + 1)
+
+
+def _margin(basis: Basis, found: Search, expected: int | None, focus: int, ids: Sequence[str]) -> tuple[Margin, str]:
     value, method = found.value(expected), found.method("draws, to first order")
     if np.isinf(value):
         said = f"No set of up to {MOST} incidents was found whose removal changes the verdict."
@@ -234,7 +233,7 @@ def _margin(
     shown = f"{', '.join(ids[:10])}{' and more' if len(ids) > 10 else ''}"
     note = f"{said} They are {shown}." if np.isfinite(value) else said
     if found.tried:
-        note += f" {found.sentence(basis, name, 'without')}"
+        note += f" {found.sentence(basis, 'without')}"
     return Margin("handful", basis.ids[focus], value, value, value, 0.0, "incidents", said, method), note
 
 

@@ -1,9 +1,9 @@
 """The monotonicity certificate: one more incident of an organization harms none but itself.
 
-For each organization, category and region one incident is added of which there is no doubt who did it: a court settled it,
-or every channel names the organization. The score that it adds to lowers nobody's; but the model also learns from it, and
-what it learns might tip other incidents. So each draw is weighted by the likelihood of the incident (importance
-sampling), and the change of every P(first) is held against its Monte-Carlo error.
+For each organization, category and region one incident is added of which there is no doubt who did it: a court
+settled it, or every channel names the organization. The score that it adds to lowers nobody's; but the model also
+learns from it, and what it learns might tip other incidents. So each draw is weighted by the likelihood of the
+incident (importance sampling), and the change of every P(first) is held against its Monte-Carlo error.
 """
 
 from __future__ import annotations
@@ -132,7 +132,9 @@ def examine(basis: Basis, progress: Progress) -> Finding:
     )
     share = float(checked["holds"].mean()) if len(checked) else float("nan")
     k = float(checked["pareto_k"].max()) if len(checked) else float("nan")
-    said = f"In {int(checked['holds'].sum()):,} of {len(checked):,} checks one more incident harmed none but whose it was."
+    said = (
+        f"In {int(checked['holds'].sum()):,} of {len(checked):,} checks one more incident harmed none but whose it was."
+    )
     notes = [] if violations.empty else [f"{len(violations)} violations of monotonicity are listed."]
     if left := int((~sound).sum()):
         notes.append(f"{left} checks could not be reweighted (Pareto k above {SOUND:g}) and were left out.")
@@ -151,4 +153,6 @@ def draw(finding: Finding, names: Mapping[str, str]) -> dict[str, Figure]:
     return {"monotonicity": matrix(square[order], names, row_label="", column_label=label)}
 
 
-PART = Part("monotonicity", "Can one more incident of its own help an organization, or harm another?", True, examine, draw)
+PART = Part(
+    "monotonicity", "Can one more incident of its own help an organization, or harm another?", True, examine, draw
+)

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from violencescore.errors import Fault, InputError
-from violencescore.robustness import deterrence
+from violencescore.robustness import deterrence, handful, monotonicity, staging, suppression, units, window
 from violencescore.robustness.findings import Part
 
-PARTS: tuple[Part, ...] = (deterrence.PART,)
+PARTS: tuple[Part, ...] = (
+    deterrence.PART,
+    monotonicity.PART,
+    staging.PART,
+    handful.PART,
+    suppression.PART,
+    window.PART,
+    units.PART,
+)
 
 
 def chosen_parts(names: Sequence[str]) -> tuple[Part, ...]:

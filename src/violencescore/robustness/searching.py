@@ -66,7 +66,7 @@ class Search:
         columns = [name, *(f"p_{i}" for i in basis.ids), "mcse", "outcome", "selected", "converged"]
         return described(pd.DataFrame(rows, columns=columns), "P(first) fitted to the changed data", "refit")
 
-    def sentence(self, basis: Basis, name: str, word: str) -> str:
+    def sentence(self, basis: Basis, word: str) -> str:
         """Say what the refits at the edge found of the organization that leads."""
         shown = []
         for n, fitted in sorted(self.tried, key=lambda pair: pair[0]):

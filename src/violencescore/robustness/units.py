@@ -1,7 +1,7 @@
 """Units: would another line round an organization change the verdict?
 
-Whether two groups are one, or one is two, is a judgement. The scores of organizations that are counted as one are the sum of
-their harm in each draw. Published units are those of the methodology under ``[[robustness.unit]]``, and the
+Whether two groups are one, or one is two, is a judgement. The scores of organizations that are counted as one are the
+sum of their harm in each draw. Published units are those of the methodology under ``[[robustness.unit]]``, and the
 organizations that share a ``parent_id``.
 """
 
@@ -109,8 +109,8 @@ def units_table(basis: Basis) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        unit, kind, organization_id (the likeliest first), p_first, mcse, p_leader (of the organization that leads now, or
-        of what holds it), p_leader_mcse, same (whether that is the likeliest).
+        unit, kind, organization_id (the likeliest first), p_first, mcse, p_leader (of the organization that leads now,
+        or of what holds it), p_leader_mcse, same (whether that is the likeliest).
     """
     rows = []
     for unit in published_units(basis):
@@ -158,7 +158,7 @@ def examine(basis: Basis, progress: Progress) -> Finding:
     return Finding("units", {"units": table}, (margin,), notes)
 
 
-def draw(finding: Finding, names: Mapping[str, str]) -> dict[str, Figure]:
+def draw(finding: Finding, _names: Mapping[str, str]) -> dict[str, Figure]:
     """Draw P(first) of today's leader under each unit."""
     from violencescore.report.robustness_figures import bars
 

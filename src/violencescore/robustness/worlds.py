@@ -1,8 +1,8 @@
 """Worlds consistent with the evidence: in each draw who did each incident of the window, and how much harm it did.
 
-The draws of a run hold totals. What concerns single incidents (staged, removed, unreported, outside another window) needs
-them one by one, so they are allotted once more, from the same posterior. Incidents that never happened can be added:
-each draw then says how probable they would have been, and whose they would be.
+The draws of a run hold totals. What concerns single incidents (staged, removed, unreported, outside another window)
+needs them one by one, so they are allotted once more, from the same posterior. Incidents that never happened can be
+added: each draw then says how probable they would have been, and whose they would be.
 """
 
 from __future__ import annotations
