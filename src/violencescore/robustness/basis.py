@@ -158,10 +158,12 @@ class Basis:
 
     def verdict_of(self, values: FloatArray, weight: FloatArray | None = None) -> Verdict:
         """Return what the rule says of other scores (chain, draw, organization), each draw with its weight."""
-        found = first_probabilities(values, self.methodology.decision.margin, weight)
-        lead = int(np.argmax([p.p for p in found]))
         rule = self.methodology.decision
-        outcome = judge(found[lead], rule.confidence, rule.extend_within, has_obstacle=False)
+        shares = lead_shares(values, rule.margin)
+        means = shares.mean(axis=(0, 1)) if weight is None else np.tensordot(weight, shares, axes=2)
+        lead = int(means.argmax())
+        found = weighted_probability(shares[..., lead], weight)
+        outcome = judge(found, rule.confidence, rule.extend_within, has_obstacle=False)
         return outcome, self.ids[lead] if outcome == "selected" else None
 
 

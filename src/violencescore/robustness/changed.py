@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -63,7 +64,7 @@ def refit(basis: Basis, assessment: Assessment, label: str, progress: Progress =
 def without_incidents(assessment: Assessment, incident_ids: Collection[str]) -> Assessment:
     """Return the assessment without some incidents, in every table."""
     removed = set(incident_ids)
-    kept = {}
+    kept: dict[str, Any] = {}
     for name in _TABLES:
         table = getattr(assessment, name)
         kept[name] = table[~table["incident_id"].isin(removed)].reset_index(drop=True)
@@ -99,7 +100,7 @@ def with_incidents(assessment: Assessment, basis: Basis, added: Sequence[tuple[I
             who = {"organization_id": design.actors[insertion.settled], "false_flag": False, "framed_id": ""}
             settled.append({"incident_id": name, **who, "inclusion_probability": float("nan")})
     more = {"incidents": incidents, "harms": harms, "evidence": evidence, "adjudications": settled}
-    tables = {name: _appended(getattr(assessment, name), rows) for name, rows in more.items() if rows}
+    tables: dict[str, Any] = {name: _appended(getattr(assessment, name), rows) for name, rows in more.items() if rows}
     return dataclasses.replace(assessment, **tables)
 
 

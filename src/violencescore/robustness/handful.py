@@ -22,7 +22,7 @@ from violencescore.robustness.changed import Refit, refit, without_incidents
 from violencescore.robustness.findings import Finding, Part, described
 from violencescore.robustness.margins import Margin
 from violencescore.robustness.searching import Search, least_number
-from violencescore.robustness.worlds import Worlds
+from violencescore.robustness.worlds import Worlds, learned
 from violencescore.sampling import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ MOST = 80
 """The largest set that is looked for."""
 
 _CHUNK = 4_000_000
-_FOUND_OUT = 2.0
-"""What the model learns from an incident counts where it exceeds this many of its Monte-Carlo errors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,28 +56,21 @@ class Removal:
 def lessons(worlds: Worlds) -> FloatArray:
     """Return what the scores lose, on average, when the model does not learn from an incident (incident, organization).
 
-    Covariances with the log likelihood of the incident; nought where they do not stand out of their Monte-Carlo error.
+    See `worlds.learned`.
     """
-    n = worlds.shape[0] * worlds.shape[1]
-    totals = worlds.totals().reshape(n, -1)
-    totals = totals - totals.mean(axis=0)
     groups = worlds.design.incident_group[worlds.incident]
     kept, place = np.unique(groups, return_inverse=True)
-    density = worlds.log_density.reshape(n, -1)[:, kept]
-    density = density - density.mean(axis=0)
-    found = density.T @ totals / n
-    error = np.sqrt((density**2).T @ totals**2 / n - found**2) / np.sqrt(n)
-    return np.where(np.abs(found) > _FOUND_OUT * error, found, 0.0)[place]
+    return learned(worlds.totals(), worlds.log_density[..., kept])[place]
 
 
-def influence(worlds: Worlds, focus: int, learned: FloatArray, removed: Sequence[int] = ()) -> FloatArray:
+def influence(worlds: Worlds, focus: int, taught: FloatArray, removed: Sequence[int] = ()) -> FloatArray:
     """Return how far the removal of each incident moves the mean lead of an organization over the best of the others.
 
     Parameters
     ----------
     focus
         Index of the organization among the rankable ones.
-    learned
+    taught
         As by `lessons`.
     removed
         Incidents that are gone already.
@@ -102,7 +93,7 @@ def influence(worlds: Worlds, focus: int, learned: FloatArray, removed: Sequence
         theirs = np.where(who == rival[:, None], np.minimum(loss, (best - second)[:, None]), 0.0)
         found[at : at + step] = (theirs - mine).mean(axis=0)
     weight = np.bincount(rival[rival >= 0], minlength=totals.shape[1]) / n
-    found += learned @ weight - learned[:, focus]
+    found += taught @ weight - taught[:, focus]
     found[list(removed)] = 0.0
     return found
 
@@ -115,15 +106,15 @@ def _two_highest(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     return top[:, 1], top[:, 0]
 
 
-def remove(basis: Basis, removed: Sequence[int], focus: int, learned: FloatArray) -> Removal:
+def remove(basis: Basis, removed: Sequence[int], focus: int, taught: FloatArray) -> Removal:
     """Return what is expected of the verdict without some incidents."""
-    totals = basis.worlds.without(removed) - learned[list(removed)].sum(axis=0)
+    totals = basis.worlds.without(removed) - taught[list(removed)].sum(axis=0)
     shares = lead_shares(totals, basis.methodology.decision.margin)[..., focus]
     return Removal(tuple(removed), weighted_probability(shares), basis.verdict_of(totals))
 
 
 def ordered(
-    basis: Basis, focus: int, sign: int, learned: FloatArray, most: int = MOST, progress: Progress = no_progress
+    basis: Basis, focus: int, sign: int, taught: FloatArray, most: int = MOST, progress: Progress = no_progress
 ) -> list[int]:
     """Return the incidents whose removal moves an organization's lead most, together, one after the other.
 
@@ -136,7 +127,7 @@ def ordered(
     most = min(most, len(basis.worlds.incident) - 1)
     while len(removed) < most:
         progress("handful", len(removed), most)
-        moved = sign * influence(basis.worlds, focus, learned, removed)
+        moved = sign * influence(basis.worlds, focus, taught, removed)
         moved[removed] = -np.inf
         # Anew for each of the first, then ever more at once: what one takes away hardly changes the others' order.
         for i in np.argsort(-moved, kind="stable")[: max(1, len(removed) // 4)]:
@@ -193,11 +184,11 @@ def set_table(basis: Basis, found: Sequence[Removal], focus: int) -> pd.DataFram
 
 def examine(basis: Basis, progress: Progress) -> Finding:
     """Look for the smallest set, and refit without it."""
-    learned = lessons(basis.worlds)
+    taught = lessons(basis.worlds)
     found = []
     for focus, sign in directions(basis):
-        order = ordered(basis, focus, sign, learned, progress=progress)
-        found.append((focus, order, _guess(basis, order, focus, learned)))
+        order = ordered(basis, focus, sign, taught, progress=progress)
+        found.append((focus, order, _guess(basis, order, focus, taught)))
     progress("handful", 1, 1)
     focus, order, guess = min(found, key=lambda option: option[2])
     ids = basis.worlds.design.incident_id[basis.worlds.incident]
@@ -208,17 +199,17 @@ def examine(basis: Basis, progress: Progress) -> Finding:
     n_refits = basis.n_refits if guess <= len(order) else 0
     search = least_number(fit, basis.verdict, guess, len(order), n_refits)
     size = search.least if search.least is not None else min(guess, len(order))
-    steps = [remove(basis, order[:n], focus, learned) for n in range(1, size + 1)]
+    steps = [remove(basis, order[:n], focus, taught) for n in range(1, size + 1)]
     tables = {"set": set_table(basis, steps, focus), "refits": search.table(basis, "removed")}
     expected = guess if guess <= len(order) else None
     margin, note = _margin(basis, search, expected, focus, [str(ids[i]) for i in order[:size]])
     return Finding("handful", tables, (margin,), (note,))
 
 
-def _guess(basis: Basis, order: Sequence[int], focus: int, learned: FloatArray) -> int:
+def _guess(basis: Basis, order: Sequence[int], focus: int, taught: FloatArray) -> int:
     """Return how many must go for the verdict to change, to first order; one more than there are if all do not."""
     sizes = range(1, len(order) + 1)
-    changed = (n for n in sizes if remove(basis, order[:n], focus, learned).verdict != basis.verdict)
+    changed = (n for n in sizes if remove(basis, order[:n], focus, taught).verdict != basis.verdict)
     return next(changed, len(order) + 1)
 
 

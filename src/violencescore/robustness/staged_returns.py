@@ -16,7 +16,7 @@ WORTH = 0.01
 """A staged incident pays where it moves a probability of being first by this much."""
 
 TIMES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-_LOOKS = 8
+_LOOKS = 4
 """Staged incidents over whose evidence a return is averaged."""
 
 

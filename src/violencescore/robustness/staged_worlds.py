@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,11 +13,12 @@ import xarray as xr
 from violencescore.bench.likelihood import naming_probabilities
 from violencescore.montecarlo import FloatArray
 from violencescore.names import CHAIN, DRAW, WINDOW
-from violencescore.ranks import best_other
 from violencescore.robustness.basis import Basis
-from violencescore.robustness.worlds import Insertion, inserted
+from violencescore.robustness.worlds import Insertion, inserted, learned
 
 IntArray = npt.NDArray[np.int64]
+
+_CLOSELY = 24
 
 AT_HOME = 0.05
 """Least share of a framer's work in a region for it to stage incidents there."""
@@ -30,8 +32,8 @@ class Staged:
     ----------
     insertions
         What they look like.
-    log_density
-        Of each (chain, draw, incident).
+    taught
+        How far each moves the mean of each score by what the model learns from it (incident, organization).
     place
         Whose it would be: index of a rankable organization, -1 for nobody's (chain, draw, incident).
     value
@@ -41,14 +43,14 @@ class Staged:
     """
 
     insertions: tuple[Insertion, ...]
-    log_density: FloatArray
+    taught: FloatArray
     place: IntArray
     value: FloatArray
     base: FloatArray
 
     def totals(self, n: int) -> FloatArray:
-        """Return the scores with the first ``n`` of them."""
-        totals = self.base.copy()
+        """Return the scores with the first ``n`` of them, to first order (see `worlds.learned`)."""
+        totals = self.base + self.taught[:n].sum(axis=0)
         for k in range(totals.shape[-1]):
             totals[..., k] += np.where(self.place[..., :n] == k, self.value[..., :n], 0.0).sum(axis=-1)
         return totals
@@ -77,24 +79,47 @@ def staged_worlds(basis: Basis, insertions: Sequence[Insertion], seed: int) -> S
     organization[basis.worlds.ranked] = np.arange(len(basis.worlds.ranked))
     place = organization[actor]
     size = np.take_along_axis(basis.worlds.size, np.maximum(place, 0), axis=-1)
-    return Staged(tuple(insertions), density[..., which], place, harm / size, basis.worlds.totals())
+    totals = basis.worlds.totals()
+    return Staged(tuple(insertions), learned(totals, density)[which], place, harm / size, totals)
 
 
-def best_placed(basis: Basis, framer: str, framed: str, n: int) -> Staged:
-    """Return ``n`` staged incidents where and as they move the lead of the framed one most, draw for draw alike."""
-    design = basis.worlds.design
-    j, k = design.actors.index(framer), design.actors.index(framed)
+def best_placed(basis: Basis, framer: str, framed: str, n: int, options: Options | None = None) -> Staged:
+    """Return ``n`` staged incidents where and as they move the lead of the framed one most, draw for draw alike.
+
+    Parameters
+    ----------
+    options
+        As by `staging_options` for the framed one; computed unless given.
+    """
+    options = staging_options(basis, framed) if options is None else options
+    j = basis.worlds.design.actors.index(framer)
     presence = basis.worlds.quantities["presence"].mean([CHAIN, DRAW]).values[:, j]
-    regions = np.flatnonzero(presence >= min(AT_HOME, presence.max()))
+    at_home = np.array([presence[o.region] >= min(AT_HOME, presence.max()) for o in options.insertions])
+    best = int(np.where(at_home, options.gain, -np.inf).argmax())
+    return staged_worlds(basis, [options.insertions[best]] * n, basis.seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """All ways to stage one incident as an organization's, and how far each moves its mean lead over the others."""
+
+    insertions: tuple[Insertion, ...]
+    gain: FloatArray
+
+
+def staging_options(basis: Basis, framed: str) -> Options:
+    """Return every kind and region with all forgeable channels naming the framed one; the best also with each alone."""
+    design = basis.worlds.design
+    k = design.actors.index(framed)
     weights = basis.weights.to_series()
     kinds = [c for c, label in enumerate(design.kinds) if weights.get(label, 0.0) > 0]
     channels = [h for h in range(len(design.channels)) if design.forgeable[h] and not design.candidates[h]]
-    ways = dict.fromkeys([tuple(channels), *((h,) for h in channels)])
-    options = [
-        Insertion(c, int(r), tuple((h, k) for h in way)) for c in kinds for r in regions for way in ways if way
-    ] or [Insertion(c, int(r)) for c in kinds for r in regions]
-    gains = _mean_gain(basis, options, framed)
-    return staged_worlds(basis, [options[int(gains.argmax())]] * n, basis.seed)
+    everywhere = [Insertion(c, r, tuple((h, k) for h in channels)) for c in kinds for r in range(len(design.regions))]
+    gain = _mean_gain(basis, everywhere, framed)
+    best = [everywhere[i] for i in np.argsort(-gain, kind="stable")[:_CLOSELY]]
+    alone = [dataclasses.replace(option, named=((h, k),)) for option in best for h in channels if len(channels) > 1]
+    more = _mean_gain(basis, alone, framed) if alone else np.empty(0)
+    return Options((*everywhere, *alone), np.concatenate([gain, more]))
 
 
 def _mean_gain(basis: Basis, options: Sequence[Insertion], framed: str) -> FloatArray:
@@ -102,18 +127,17 @@ def _mean_gain(basis: Basis, options: Sequence[Insertion], framed: str) -> Float
     density, share = inserted(basis.worlds, options)
     worlds, k = basis.worlds, basis.ids.index(framed)
     totals = worlds.totals()
-    weight = np.exp(density - density.max(axis=(0, 1)))
-    weight /= weight.sum(axis=(0, 1))
-    lead = totals[..., k] - best_other(totals)[..., k]
     others = np.delete(np.arange(len(basis.ids)), k)
-    top = others[totals[..., others].argmax(axis=-1)] if len(others) else np.zeros(worlds.shape, dtype=int)
-    actor = worlds.ranked
-    rival = np.take_along_axis(share, actor[top][..., None, None], axis=-1)[..., 0]
+    if not len(others):
+        return np.zeros(len(options))
+    top = others[totals[..., others].argmax(axis=-1)]
+    rival = np.take_along_axis(share, worlds.ranked[top][..., None, None], axis=-1)[..., 0]
     weights = basis.weights.to_series()
     value = np.array([weights[worlds.design.kinds[o.kind]] * usual_harm(basis, o.kind) for o in options])
-    size = worlds.size[..., k][..., None]
-    direct = value / size * (share[..., actor[k]] - rival)
-    return np.asarray((weight * (lead[..., None] + direct)).sum(axis=(0, 1)) - lead.mean())
+    direct = (value / worlds.size[..., k, None] * (share[..., worlds.ranked[k]] - rival)).mean(axis=(0, 1))
+    taught = learned(totals, density)
+    above = np.bincount(top.ravel(), minlength=len(basis.ids)) / top.size
+    return np.asarray(direct + taught[:, k] - taught @ above)
 
 
 def usual(basis: Basis, framer: str, framed: str, n: int, seed: int, kind: int | None = None) -> Staged:

@@ -1,10 +1,10 @@
 """Staging: how many incidents must a rival stage under another's name to change the verdict?
 
-A staged incident is added to the window; each draw says how probable it would have been (the draws are weighted by
-that) and whose it would be (its harm goes there). *Best placed*, every forgeable channel names the framed one,
-nothing else speaks, and place and kind are those that move the lead most. *As they usually come*, place and kind are
-those of the framer's own work, forgeable channels respond as if the framed one had done it, and the others respond to
-the framer.
+A staged incident is added to the window; each draw says whose it would be, and its harm goes there; what the model
+learns from it moves the scores besides (to first order). *Best placed*, forgeable channels name the framed one,
+nothing else speaks, and channels, place and kind are those that move the lead most. *As they usually come*, place and
+kind are those of the framer's own work, forgeable channels respond as if the framed one had done it, and the others
+respond to the framer. Refits with the staged incidents in the tables say at which number the verdict changes indeed.
 """
 
 from __future__ import annotations
@@ -16,60 +16,46 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from violencescore.robustness.basis import Basis, Verdict
+from violencescore.robustness.basis import Basis
 from violencescore.robustness.changed import Refit, refit, with_incidents
 from violencescore.robustness.findings import Finding, Part, described
 from violencescore.robustness.margins import Margin
 from violencescore.robustness.searching import Search, least_number
 from violencescore.robustness.staged_returns import return_table, weight_table
-from violencescore.robustness.staged_worlds import Staged, best_placed, usual, usual_harm
+from violencescore.robustness.staged_worlds import Staged, best_placed, staging_options, usual, usual_harm
 from violencescore.robustness.tipping import tipping_table
-from violencescore.robustness.worlds import SOUND, how, importance
 from violencescore.sampling import Progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FIRST_ORDER = "draws, to first order"
 MOST = 60
 """The largest number of staged incidents that is looked at."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a framer must stage under another's name.
+    """What a framer must stage under another's name; None where as many as were looked at do not do.
 
     Attributes
     ----------
     least
-        The least number that changes the verdict; None where ``MOST`` do not.
+        The least number that changes the verdict.
     named
-        The least number after which the framed one is named; None likewise.
-    pareto_k
-        Of the reweighting at ``least``, or at ``MOST``.
+        The least number after which the framed one is named.
     """
 
     least: int | None
     named: int | None
-    pareto_k: float
 
 
 def budget(basis: Basis, staged: Staged, framed: str) -> Budget:
-    """Return the budget of a sequence of staged incidents, added one after the other.
-
-    Parameters
-    ----------
-    staged
-        `MOST` of them, as by `staged_worlds.staged_worlds`.
-    """
-    n_most = staged.value.shape[-1]
-
-    def verdict(n: int) -> tuple[Verdict, float]:
-        weight, k = importance(staged.log_density[..., :n].sum(axis=-1))
-        return basis.verdict_of(staged.totals(n), weight), k
-
-    least = _first(lambda n: verdict(n)[0] != basis.verdict, n_most)
-    named = _first(lambda n: verdict(n)[0] == ("selected", framed), n_most) if least is not None else None
-    return Budget(least, named, verdict(least or n_most)[1])
+    """Return the budget of a sequence of staged incidents, added one after the other, to first order."""
+    most = len(staged.insertions)
+    least = _first(lambda n: basis.verdict_of(staged.totals(n)) != basis.verdict, most)
+    named = _first(lambda n: basis.verdict_of(staged.totals(n)) == ("selected", framed), most)
+    return Budget(least, named)
 
 
 def _first(holds: Callable[[int], bool], most: int) -> int | None:
@@ -86,34 +72,32 @@ def _first(holds: Callable[[int], bool], most: int) -> int | None:
 
 
 def budget_table(basis: Basis, seed: int, progress: Progress) -> pd.DataFrame:
-    """Return the staging budget of every framer under every other's name, by reweighting.
+    """Return the staging budget of every framer under every other's name, to first order.
 
     Returns
     -------
     pandas.DataFrame
-        framer_id, framed_id, placed (``best`` or ``usual``), budget (to change the verdict), to_name (until the framed
-        one is named), pareto_k, sound, kind and region (of the best placed).
+        framer_id, framed_id, placed (``best`` or ``usual``), budget (to change the verdict; infinite above `MOST`),
+        to_name (until the framed one is named), kind and region (of the best placed).
     """
     rows = []
-    pairs = [(j, k) for k in basis.ids for j in basis.ids if j != k and (k != basis.decision.selected)]
+    framed_ones = [k for k in basis.ids if k != basis.decision.selected]
     design = basis.worlds.design
-    for i, (framer, framed) in enumerate(pairs):
-        progress("staging", i, len(pairs))
-        placed = best_placed(basis, framer, framed, MOST)
-        usually = usual(basis, framer, framed, MOST, seed)
-        for name, staged in (("best", placed), ("usual", usually)):
-            found = budget(basis, staged, framed)
-            where = staged.insertions[0]
-            place = (design.kinds[where.kind], design.regions[where.region]) if name == "best" else ("", "")
-            least, named = (np.inf if x is None else float(x) for x in (found.least, found.named))
-            rows.append((framer, framed, name, least, named, found.pareto_k, found.pareto_k <= SOUND, *place))
-    progress("staging", len(pairs), len(pairs))
-    columns = [
-        *("framer_id", "framed_id", "placed", "budget", "to_name", "pareto_k"),
-        *("sound", "kind", "region"),
-    ]
+    for i, framed in enumerate(framed_ones):
+        progress("staging", i, len(framed_ones))
+        options = staging_options(basis, framed)
+        for framer in (j for j in basis.ids if j != framed):
+            placed = best_placed(basis, framer, framed, MOST, options)
+            for name, staged in (("best", placed), ("usual", usual(basis, framer, framed, MOST, seed))):
+                found = budget(basis, staged, framed)
+                where = staged.insertions[0]
+                place = (design.kinds[where.kind], design.regions[where.region]) if name == "best" else ("", "")
+                least, named = (np.inf if x is None else float(x) for x in (found.least, found.named))
+                rows.append((framer, framed, name, least, named, *place))
+    progress("staging", len(framed_ones), len(framed_ones))
+    columns = ["framer_id", "framed_id", "placed", "budget", "to_name", "kind", "region"]
     table = pd.DataFrame(rows, columns=columns)
-    return described(table, "fewest staged incidents after which the verdict is another", "reweighted")
+    return described(table, "fewest staged incidents after which the verdict is another", FIRST_ORDER)
 
 
 def examine(basis: Basis, progress: Progress) -> Finding:
@@ -142,7 +126,7 @@ def _confirmed(
         nothing = Search((), None, 0)
         margin = Margin(name, None, np.inf, np.inf, np.inf, 0.0, "incidents", "There is no rival to frame.", "draws")
         return margin, nothing, margin.sentence
-    row = table.loc[table["budget"].idxmin()]
+    row = table.sort_values("budget", kind="stable").iloc[0]
     framer, framed = str(row["framer_id"]), str(row["framed_id"])
     make = best_placed if placed == "best" else _usual_at(basis.seed)
     staged = make(basis, framer, framed, MOST)
@@ -153,10 +137,9 @@ def _confirmed(
         added = list(zip(staged.insertions, harms, strict=True))[:n]
         return refit(basis, with_incidents(basis.tables, basis, added), f"{n} staged", progress)
 
-    # What the draws cannot be reweighted to is only a place to begin.
     search = least_number(fit, basis.verdict, expected or MOST, MOST, basis.n_refits if expected else 0)
     value = search.value(expected)
-    method = search.method(how(float(row["pareto_k"])))
+    method = search.method(FIRST_ORDER)
     who = f"{basis.names[framer]}, staging as {basis.names[framed]}"
     way = "best placed" if placed == "best" else "as they usually come"
     if np.isinf(value):
@@ -165,7 +148,7 @@ def _confirmed(
         said = f"Refits do not bear out that {expected} staged incidents, {way}, change the verdict; more would tell."
     else:
         said = f"{value:.0f} staged incidents, {way}, change the verdict (cheapest: {who})."
-    note = said if not search.tried else f"{said} {search.sentence(basis, framed, 'with')}"
+    note = said if not search.tried else f"{said} {search.sentence(basis, 'with')}"
     return Margin(name, framed, value, value, value, 0.0, "incidents", said, method), search, note
 
 
@@ -177,7 +160,7 @@ def _usual_at(seed: int) -> Callable[[Basis, str, str, int], Staged]:
 
 
 def _tipping_margin(basis: Basis, table: pd.DataFrame) -> Margin:
-    row = table.loc[table["share"].idxmin()]
+    row = table.sort_values("share", kind="stable").iloc[0]
     share, low, high = float(row["share"]), float(row["low"]), float(row["high"])
     name, rival = basis.names[basis.leader], basis.names.get(str(row["framer_id"]), "somebody else")
     said = f"If {100 * share:.0f} % of what counts as {name}'s was staged by {rival}, the verdict would not hold."
@@ -197,7 +180,7 @@ def draw(finding: Finding, names: Mapping[str, str]) -> dict[str, Figure]:
             for r in own.itertuples()
         ]
         if labels:
-            label = f"staged incidents to change the verdict ({placed} placed, by reweighting)"
+            label = f"staged incidents to change the verdict ({placed} placed, to first order)"
             found[f"staging-{placed}"] = bars(labels, own["budget"].tolist(), x_label=label)
     weights = finding.tables["weights"]
     now = weights[np.isclose(weights["times"], 1.0)]

@@ -88,7 +88,7 @@ def _unseen(u: FloatArray, rho: float) -> FloatArray:
     """Draw how many unrecorded incidents stand behind each recorded one: geometric, (1 - rho) / rho on average."""
     if rho >= 1.0:
         return np.zeros(u.shape)
-    return np.floor(np.log1p(-u) / np.log1p(-rho))
+    return np.asarray(np.floor(np.log1p(-u) / np.log1p(-rho)))
 
 
 def examine(basis: Basis, progress: Progress) -> Finding:
@@ -105,7 +105,7 @@ def examine(basis: Basis, progress: Progress) -> Finding:
         said = f"Even if only {100 * least:.0f} % of a rival's incidents in its regions were reported, it would stand."
         margin = Margin("suppression", basis.leader, np.inf, np.inf, np.inf, 0.0, "share", said, "draws")
     else:
-        row = changed.loc[changed["reporting"].idxmax()]
+        row = changed.sort_values("reporting", ascending=False, kind="stable").iloc[0]
         loss, rival = 1 - float(row["reporting"]), basis.names[str(row["organization_id"])]
         # The curve has steps: the verdict still stands one step before.
         before = max((1 - r for r in RHO if r > row["reporting"]), default=0.0)

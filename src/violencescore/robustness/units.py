@@ -52,7 +52,7 @@ def _families(basis: Basis) -> list[Unit]:
         return []
     table = basis.assessment.organizations
     parents = {str(o): str(p) for o, p in zip(table["organization_id"], table["parent_id"], strict=True) if p}
-    found = []
+    found: list[Unit] = []
     for parent in dict.fromkeys(parents.values()):
         members = [i for i in basis.ids if parents.get(i) == parent or i == parent]
         if len(members) > 1:
@@ -149,7 +149,7 @@ def examine(basis: Basis, progress: Progress) -> Finding:
     notes = (NEEDS_TABLES,) if len(known) < len(table) else ()
     if known.empty:
         return Finding("units", {"units": table}, (), notes)
-    worst = known.loc[known["p_leader"].idxmin()]
+    worst = known.sort_values("p_leader", kind="stable").iloc[0]
     value, error = float(worst["p_leader"]), float(worst["p_leader_mcse"])
     said = f"Counted as in {worst['unit']!r} ({worst['kind']}), what is now {basis.names[basis.leader]} is first with "
     said += f"probability {value:.2f}: the least of {len(known)} units."

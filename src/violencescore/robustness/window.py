@@ -193,7 +193,7 @@ def examine(basis: Basis, progress: Progress) -> Finding:
     """Compute the verdict under each window."""
     table = window_table(basis, progress)
     known = table[table["sound"].astype(bool)]
-    worst = known.loc[known["p_leader"].idxmin()]
+    worst = known.sort_values("p_leader", kind="stable").iloc[0]
     value, error, name = float(worst["p_leader"]), float(worst["p_leader_mcse"]), basis.names[basis.leader]
     way = "tapered" if worst["change"] == "tapered" else f"moved by {int(worst['weeks']):+d} weeks"
     said = f"With the window {way}, {name} is first with probability {value:.2f}: the least of {len(known)} windows."
@@ -216,7 +216,10 @@ def draw(finding: Finding, _names: Mapping[str, str]) -> dict[str, Figure]:
 
     table = finding.tables["windows"]
     table = table[table["sound"].astype(bool)]
-    labels = ["tapered" if r.change == "tapered" else f"{int(r.weeks):+d} weeks" for r in table.itertuples()]
+    labels = [
+        "tapered" if change == "tapered" else f"{weeks:+d} weeks"
+        for change, weeks in zip(table["change"], table["weeks"].astype(int), strict=True)
+    ]
     label = "P(first) of today's leader"
     return {"window": bars(labels, table["p_leader"].tolist(), x_label=label)}
 

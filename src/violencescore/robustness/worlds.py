@@ -31,6 +31,8 @@ SOUND = 0.7
 """Largest Pareto k at which reweighted draws can be trusted (Vehtari, Simpson, Gelman, Yao and Gabry 2024)."""
 
 _BATCH = 256
+_STANDS_OUT = 3.0
+"""What a model learns from an incident counts where it exceeds this many of its Monte-Carlo errors."""
 _TINY = 1e-300
 
 
@@ -275,6 +277,33 @@ def _all_names(design: Design) -> tuple[Factors, IntArray]:
     return factors, name_at
 
 
+def learned(totals: FloatArray, log_density: FloatArray) -> FloatArray:
+    """Return how far one more incident moves the mean of each score by what the model learns from it.
+
+    To first order that is the covariance of score and log density of the incident (the infinitesimal jackknife:
+    Giordano and Broderick 2023); nought where it does not stand out of its Monte-Carlo error. Leaving an incident out
+    moves them as far the other way.
+
+    Parameters
+    ----------
+    totals
+        (chain, draw, organization).
+    log_density
+        (chain, draw, incident).
+
+    Returns
+    -------
+    FloatArray
+        (incident, organization).
+    """
+    scores = totals.reshape(-1, totals.shape[-1])
+    density = log_density.reshape(len(scores), -1)
+    scores, density = scores - scores.mean(axis=0), density - density.mean(axis=0)
+    found = density.T @ scores / len(scores)
+    error = np.sqrt(np.maximum((density**2).T @ scores**2 / len(scores) - found**2, 0.0) / len(scores))
+    return np.where(np.abs(found) > _STANDS_OUT * error, found, 0.0)
+
+
 def importance(log_weight: FloatArray) -> tuple[FloatArray, float]:
     """Return Pareto-smoothed importance weights that sum to one, and Pareto's k (Vehtari and others 2024).
 
@@ -288,7 +317,8 @@ def importance(log_weight: FloatArray) -> tuple[FloatArray, float]:
     flat = log_weight.ravel()
     if np.ptp(flat) < 1e-9:
         return np.full(log_weight.shape, 1.0 / flat.size), 0.0
-    smoothed, k = array_stats.psislw(flat)
+    # It takes the logarithm of one over the ratio, as of a likelihood that is left out.
+    smoothed, k = array_stats.psislw(-flat)
     weight = np.exp(smoothed - smoothed.max())
     return (weight / weight.sum()).reshape(log_weight.shape), float(k)
 
