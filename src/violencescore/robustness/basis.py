@@ -157,12 +157,13 @@ class Basis:
         return self.assessment
 
     def verdict_of(self, values: FloatArray, weight: FloatArray | None = None) -> Verdict:
-        """Return what the rule says of other scores (chain, draw, organization), each draw with its weight."""
+        """Return what the rule would say of other scores (chain, draw, organization), each draw with its weight."""
         rule = self.methodology.decision
         shares = lead_shares(values, rule.margin)
         means = shares.mean(axis=(0, 1)) if weight is None else np.tensordot(weight, shares, axes=2)
         lead = int(means.argmax())
-        found = weighted_probability(shares[..., lead], weight)
+        # The error is that of as many draws: how few of them carry the weight says nothing of what a refit would find.
+        found = Probability(float(np.clip(means[lead], 0, 1)), weighted_probability(shares[..., lead]).mcse)
         outcome = judge(found, rule.confidence, rule.extend_within, has_obstacle=False)
         return outcome, self.ids[lead] if outcome == "selected" else None
 

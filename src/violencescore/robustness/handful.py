@@ -21,8 +21,8 @@ from violencescore.robustness.basis import Basis, Verdict, lead_shares, weighted
 from violencescore.robustness.changed import Refit, refit, without_incidents
 from violencescore.robustness.findings import Finding, Part, described
 from violencescore.robustness.margins import Margin
-from violencescore.robustness.searching import Search, least_number
-from violencescore.robustness.worlds import Worlds, learned
+from violencescore.robustness.searching import Search, least_number, reweighted_number
+from violencescore.robustness.worlds import Worlds, how, importance, learned
 from violencescore.sampling import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -185,25 +185,37 @@ def set_table(basis: Basis, found: Sequence[Removal], focus: int) -> pd.DataFram
 def examine(basis: Basis, progress: Progress) -> Finding:
     """Look for the smallest set, and refit without it."""
     taught = lessons(basis.worlds)
-    found = []
+    options = []
     for focus, sign in directions(basis):
         order = ordered(basis, focus, sign, taught, progress=progress)
-        found.append((focus, order, _guess(basis, order, focus, taught)))
+        options.append((focus, order, _guess(basis, order, focus, taught)))
     progress("handful", 1, 1)
-    focus, order, guess = min(found, key=lambda option: option[2])
+    focus, order, guess = min(options, key=lambda option: option[2])
     ids = basis.worlds.design.incident_id[basis.worlds.incident]
 
     def fit(n: int) -> Refit:
         return refit(basis, without_incidents(basis.tables, [ids[i] for i in order[:n]]), f"without {n}", progress)
 
+    found, k = reweighted_number(
+        lambda n: _reweighted(basis, order[:n]), basis.verdict, guess if guess <= len(order) else None, len(order)
+    )
+    guess = len(order) + 1 if found is None else found
     n_refits = basis.n_refits if guess <= len(order) else 0
     search = least_number(fit, basis.verdict, guess, len(order), n_refits)
     size = search.least if search.least is not None else min(guess, len(order))
     steps = [remove(basis, order[:n], focus, taught) for n in range(1, size + 1)]
     tables = {"set": set_table(basis, steps, focus), "refits": search.table(basis, "removed")}
     expected = guess if guess <= len(order) else None
-    margin, note = _margin(basis, search, expected, focus, [str(ids[i]) for i in order[:size]])
+    margin, note = _margin(basis, search, expected, k, focus, [str(ids[i]) for i in order[:size]])
     return Finding("handful", tables, (margin,), (note,))
+
+
+def _reweighted(basis: Basis, removed: Sequence[int]) -> tuple[Verdict, float]:
+    """Return the verdict without some incidents, the draws weighted by one over their likelihood, and Pareto's k."""
+    worlds = basis.worlds
+    groups = worlds.design.incident_group[worlds.incident[list(removed)]]
+    weight, k = importance(-worlds.log_density[..., groups].sum(axis=-1))
+    return basis.verdict_of(worlds.without(removed), weight), k
 
 
 def _guess(basis: Basis, order: Sequence[int], focus: int, taught: FloatArray) -> int:
@@ -213,8 +225,10 @@ def _guess(basis: Basis, order: Sequence[int], focus: int, taught: FloatArray) -
     return next(changed, len(order) + 1)
 
 
-def _margin(basis: Basis, found: Search, expected: int | None, focus: int, ids: Sequence[str]) -> tuple[Margin, str]:
-    value, method = found.value(expected), found.method("draws, to first order")
+def _margin(
+    basis: Basis, found: Search, expected: int | None, k: float, focus: int, ids: Sequence[str]
+) -> tuple[Margin, str]:
+    value, method = found.value(expected), found.method("draws, to first order" if np.isnan(k) else how(k))
     if np.isinf(value):
         said = f"No set of up to {MOST} incidents was found whose removal changes the verdict."
     elif np.isnan(value):

@@ -11,6 +11,7 @@ import pandas as pd
 from violencescore.robustness.basis import Basis, Verdict
 from violencescore.robustness.changed import Refit
 from violencescore.robustness.findings import described
+from violencescore.robustness.worlds import SOUND
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,44 @@ class Search:
             if n in (self.least, self.unchanged) or self.least is None:
                 shown.append(f"{word} {n}: {fitted.p_first[basis.leader]}")
         return f"P({basis.names[basis.leader]} first), fitted again, {'; '.join(shown)}."
+
+
+def reweighted_number(
+    judge: Callable[[int], tuple[Verdict, float]], verdict: Verdict, guess: int | None, most: int
+) -> tuple[int | None, float]:
+    """Move a number that was found to first order to where reweighting says that the verdict changes.
+
+    Parameters
+    ----------
+    judge
+        Returns the verdict with a number of incidents changed, and Pareto's k of the reweighting.
+    guess, most
+        The number to first order; None where that finds none up to ``most``.
+
+    Returns
+    -------
+    tuple
+        The number, and k there; nan where the draws cannot be reweighted that far, and the number is the first.
+    """
+    n = most if guess is None else guess
+    found, k = judge(n)
+    if k > SOUND:
+        return guess, float("nan")
+    if found != verdict:
+        while n > 1:
+            nearer, k_nearer = judge(n - 1)
+            if nearer == verdict or k_nearer > SOUND:
+                break
+            n, k = n - 1, k_nearer
+        return n, k
+    while n < most:
+        n += 1
+        found, k = judge(n)
+        if k > SOUND:
+            return n if guess is None else max(guess, n), float("nan")
+        if found != verdict:
+            return n, k
+    return None, k
 
 
 def least_number(fit: Callable[[int], Refit], verdict: Verdict, guess: int, most: int, n_refits: int) -> Search:

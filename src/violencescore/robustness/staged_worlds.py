@@ -32,6 +32,8 @@ class Staged:
     ----------
     insertions
         What they look like.
+    log_density
+        Of each (chain, draw, incident).
     taught
         How far each moves the mean of each score by what the model learns from it (incident, organization).
     place
@@ -43,6 +45,7 @@ class Staged:
     """
 
     insertions: tuple[Insertion, ...]
+    log_density: FloatArray
     taught: FloatArray
     place: IntArray
     value: FloatArray
@@ -50,7 +53,11 @@ class Staged:
 
     def totals(self, n: int) -> FloatArray:
         """Return the scores with the first ``n`` of them, to first order (see `worlds.learned`)."""
-        totals = self.base + self.taught[:n].sum(axis=0)
+        return self.credited(n) + self.taught[:n].sum(axis=0)
+
+    def credited(self, n: int) -> FloatArray:
+        """Return the scores with the harm of the first ``n``, what the model learns from them apart."""
+        totals = self.base.copy()
         for k in range(totals.shape[-1]):
             totals[..., k] += np.where(self.place[..., :n] == k, self.value[..., :n], 0.0).sum(axis=-1)
         return totals
@@ -80,7 +87,8 @@ def staged_worlds(basis: Basis, insertions: Sequence[Insertion], seed: int) -> S
     place = organization[actor]
     size = np.take_along_axis(basis.worlds.size, np.maximum(place, 0), axis=-1)
     totals = basis.worlds.totals()
-    return Staged(tuple(insertions), learned(totals, density)[which], place, harm / size, totals)
+    taught = learned(totals, density)[which]
+    return Staged(tuple(insertions), density[..., which], taught, place, harm / size, totals)
 
 
 def best_placed(basis: Basis, framer: str, framed: str, n: int, options: Options | None = None) -> Staged:

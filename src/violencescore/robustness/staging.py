@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from violencescore.robustness.basis import Basis
+from violencescore.robustness.basis import Basis, Verdict
 from violencescore.robustness.changed import Refit, refit, with_incidents
 from violencescore.robustness.findings import Finding, Part, described
 from violencescore.robustness.margins import Margin
-from violencescore.robustness.searching import Search, least_number
+from violencescore.robustness.searching import Search, least_number, reweighted_number
 from violencescore.robustness.staged_returns import return_table, weight_table
 from violencescore.robustness.staged_worlds import Staged, best_placed, staging_options, usual, usual_harm
 from violencescore.robustness.tipping import tipping_table
+from violencescore.robustness.worlds import how, importance
 from violencescore.sampling import Progress
 
 if TYPE_CHECKING:
@@ -44,18 +45,30 @@ class Budget:
         The least number that changes the verdict.
     named
         The least number after which the framed one is named.
+    pareto_k
+        Of the reweighting that found ``least``; nan where it was found to first order.
     """
 
     least: int | None
     named: int | None
+    pareto_k: float
 
 
 def budget(basis: Basis, staged: Staged, framed: str) -> Budget:
-    """Return the budget of a sequence of staged incidents, added one after the other, to first order."""
+    """Return the budget of a sequence of staged incidents, added one after the other.
+
+    To change the verdict: by reweighting where that can be trusted, else to first order, as the other number is.
+    """
     most = len(staged.insertions)
     least = _first(lambda n: basis.verdict_of(staged.totals(n)) != basis.verdict, most)
     named = _first(lambda n: basis.verdict_of(staged.totals(n)) == ("selected", framed), most)
-    return Budget(least, named)
+
+    def judge(n: int) -> tuple[Verdict, float]:
+        weight, k = importance(staged.log_density[..., :n].sum(axis=-1))
+        return basis.verdict_of(staged.credited(n), weight), k
+
+    least, k = reweighted_number(judge, basis.verdict, least, most)
+    return Budget(least, named, k)
 
 
 def _first(holds: Callable[[int], bool], most: int) -> int | None:
@@ -72,13 +85,14 @@ def _first(holds: Callable[[int], bool], most: int) -> int | None:
 
 
 def budget_table(basis: Basis, seed: int, progress: Progress) -> pd.DataFrame:
-    """Return the staging budget of every framer under every other's name, to first order.
+    """Return the staging budget of every framer under every other's name.
 
     Returns
     -------
     pandas.DataFrame
         framer_id, framed_id, placed (``best`` or ``usual``), budget (to change the verdict; infinite above `MOST`),
-        to_name (until the framed one is named), kind and region (of the best placed).
+        to_name (until the framed one is named), pareto_k (missing where the budget is to first order), kind and
+        region (of the best placed).
     """
     rows = []
     framed_ones = [k for k in basis.ids if k != basis.decision.selected]
@@ -93,11 +107,13 @@ def budget_table(basis: Basis, seed: int, progress: Progress) -> pd.DataFrame:
                 where = staged.insertions[0]
                 place = (design.kinds[where.kind], design.regions[where.region]) if name == "best" else ("", "")
                 least, named = (np.inf if x is None else float(x) for x in (found.least, found.named))
-                rows.append((framer, framed, name, least, named, *place))
+                rows.append((framer, framed, name, least, named, found.pareto_k, *place))
     progress("staging", len(framed_ones), len(framed_ones))
-    columns = ["framer_id", "framed_id", "placed", "budget", "to_name", "kind", "region"]
+    columns = ["framer_id", "framed_id", "placed", "budget", "to_name", "pareto_k", "kind", "region"]
     table = pd.DataFrame(rows, columns=columns)
-    return described(table, "fewest staged incidents after which the verdict is another", FIRST_ORDER)
+    return described(
+        table, "fewest staged incidents after which the verdict is another", "reweighted, or to first order"
+    )
 
 
 def examine(basis: Basis, progress: Progress) -> Finding:
@@ -139,7 +155,8 @@ def _confirmed(
 
     search = least_number(fit, basis.verdict, expected or MOST, MOST, basis.n_refits if expected else 0)
     value = search.value(expected)
-    method = search.method(FIRST_ORDER)
+    k = float(row["pareto_k"])
+    method = search.method(FIRST_ORDER if np.isnan(k) else how(k))
     who = f"{basis.names[framer]}, staging as {basis.names[framed]}"
     way = "best placed" if placed == "best" else "as they usually come"
     if np.isinf(value):
