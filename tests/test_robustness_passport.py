@@ -220,3 +220,15 @@ def test_the_command_refuses_parts_that_do_not_exist_and_negative_refits(
     assert "is no part of the passport" in capsys.readouterr().err
     assert cli.run(["robustness", str(own_run), "--refits", "-1"]) == 2
     assert not (own_run / "robustness.json").exists()
+
+
+def test_the_page_has_a_section_of_the_passport(own_run: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert cli.run(["report", str(own_run), "--out", str(page)]) == 0
+    assert "What would change the verdict" not in page.read_text(encoding="utf-8")
+    run = load_run(own_run)
+    keep_passport(run, examine_parts(basis_of(run), chosen_parts(["deterrence"])))
+    assert cli.run(["report", str(own_run), "--out", str(page)]) == 0
+    shown = page.read_text(encoding="utf-8")
+    assert '<h2 id="robustness">What would change the verdict</h2>' in shown
+    assert "escape margin" in shown
