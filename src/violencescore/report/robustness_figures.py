@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _NAME_LIMIT = 24
 _LINES = ("-", "--", "-.", ":")
 _LABELLED_FROM = 0.02
+_LINE_APART = 0.065
 _AGAINST = "#8a4b08"
 """For changes downwards, beside the blue of those upwards; also darker in grey print the larger they are."""
 
@@ -72,10 +73,13 @@ def curves(
 
 def _write_ends(axes: Axes, ends: list[tuple[float, float, str]]) -> None:
     """Write names beside the ends of their lines, apart from one another."""
-    low = -1.0
-    for y, x, name in sorted(ends):
-        place = max(y, low + 0.065)
-        low = place
+    places = [y for y, _, _ in sorted(ends)]
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + _LINE_APART)
+    for i in range(len(places) - 1, -1, -1):  # down again from the top, where they ran out of room
+        above = 1.0 if i == len(places) - 1 else places[i + 1] - _LINE_APART
+        places[i] = min(places[i], above)
+    for place, (_, x, name) in zip(places, sorted(ends), strict=True):
         axes.annotate(
             shown_text(name, _NAME_LIMIT), (x, place), (6, 0), textcoords="offset points", color=INK, fontsize=9,
             va="center", parse_math=False, annotation_clip=False,

@@ -252,7 +252,8 @@ def draw(finding: Finding, names: Mapping[str, str]) -> dict[str, Figure]:
         for row in table.itertuples()
     ]
     label = "P(first) expected once it and those above it are gone"
-    return {"handful": bars(labels, table["p_first"].tolist(), x_label=label)}
+    shares = table["p_first"].tolist()
+    return {"handful": bars(labels, shares, x_label=label, texts=[f"{share:.2f}" for share in shares])}
 
 
 PART = Part("handful", "Which handful of incidents decides?", True, examine, draw)
