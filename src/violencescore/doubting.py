@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from violencescore.robustness.passport import Passport
     from violencescore.runs import Run
 
-_REFITS = 24
+_REFITS = 3
 
 
 def _not_negative(value: int) -> int:
@@ -41,7 +41,7 @@ def robustness(
         typer.Option(
             metavar="N",
             callback=_not_negative,
-            help="How often the model may be sampled again where reweighting its draws cannot be trusted.",
+            help="How often each part may sample the model again: to confirm, or where reweighting cannot be trusted.",
         ),
     ] = _REFITS,
     out: Annotated[

@@ -44,7 +44,7 @@ class Basis:
     folder
         Where those tables stand, for what reads them under other dates.
     n_refits
-        How many times the model may be sampled again in all parts of one passport.
+        How many times each part may sample the model again (staging: for each of its two budgets).
     seed
         Of everything random.
     """

@@ -17,7 +17,6 @@ import pandas as pd
 import xarray as xr
 
 from violencescore.assessment import Assessment, read_assessment
-from violencescore.bench.likelihood import group_weights
 from violencescore.design import Design, build_design
 from violencescore.errors import InputError, RefusedError
 from violencescore.montecarlo import FloatArray
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 WEEKS = (-3, -2, -1, 1, 2, 3)
 TAPER_WEEKS = 2
 """Over so many weeks an incident's weight rises at the start of the window and falls at its end."""
-
-_TINY = 1e-300
 
 
 def tapered(basis: Basis, weeks: int = TAPER_WEEKS) -> FloatArray:
@@ -99,12 +96,9 @@ def _rescaled(basis: Basis, new: Design) -> xr.DataTree:
 
 def _log_likelihood(design: Design, worlds: Worlds) -> FloatArray:
     """Log likelihood of all incidents (chain, draw)."""
-    parts = []
-    for found in group_weights(design, worlds.quantities):
-        each = np.log(np.maximum(found.either.sum(axis=2), _TINY)) + found.log_scale
-        parts.append(each @ design.groups.n)
+    each = worlds.log_density @ design.groups.n
     total = worlds.quantities["rate"].sum(["kind", "period", "actor"]).transpose("chain", "draw").values
-    return np.asarray(np.concatenate(parts).reshape(worlds.shape) - total)
+    return np.asarray(each - total)
 
 
 def window_table(basis: Basis, progress: Progress) -> pd.DataFrame:
