@@ -27,7 +27,7 @@ sampling
 attribution diagnostics revenue
 montecarlo ranks decision scores robustness robustness.margins verdict panel scenarios acceptability confidence_sets sensitivity
 fitting runs refits example prepare
-report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.sensitivity report.robustness report.robustness_figures
+report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.sensitivity report.robustness report.robustness_figures report.weighing_figures
 report.page
 report.terminal
 simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments
@@ -44,6 +44,8 @@ elicitation elicitation.forms elicitation.agreement report.elicitation
 robustness.worlds robustness.basis robustness.findings robustness.changed robustness.searching
 robustness.deterrence robustness.handful robustness.monotonicity robustness.staged_worlds robustness.tipping robustness.staged_returns
 robustness.staging robustness.suppression robustness.window robustness.units
+robustness.paths robustness.nearest robustness.panelists robustness.weights robustness.revenue
+robustness.allotment robustness.matching robustness.ledger robustness.adjudicating robustness.waiting robustness.information
 robustness.parts robustness.passport robustness.record
 commands calibrating workbench_commands publishing weighting doubting cli __main__
 """.split()

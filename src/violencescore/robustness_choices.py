@@ -20,6 +20,16 @@ MARGINS: Mapping[str, str] = {
     "suppression": "least loss of reporting in a rival's regions that could hide another verdict (share)",
     "window": "least probability that the first is first when the window is shifted or tapered",
     "units": "least probability that the first is first under published splits, mergers and alliances",
+    "acceptability": "probability that the first is first when nobody fixes the weights",
+    "panel_acceptability": "the same over all mixes of the panelists' weights",
+    "nearest_weights": "points of 100 that must move between weights for another to be the likeliest first",
+    "panel_removal": "fewest panelists whose absence changes the verdict",
+    "pools": "least probability that the first is first under another pool or one panelist's weights",
+    "revenue_agreement": "probability that totals and scores per revenue put the same organization first",
+    "revenue_break_even": "revenue at which the first would no longer be named, in multiples of its median",
+    "flow_agreement": "probability that totals and scores per flow put the same organization first",
+    "flow_break_even": "flow at which the first would no longer be named, in multiples of its median",
+    "any_answer": "least probability that somebody can still be named once any one incident is settled",
 }
 """Margins that a methodology may require, the larger the safer, and what each is."""
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from violencescore.errors import Fault, InputError
-from violencescore.robustness import deterrence, handful, monotonicity, staging, suppression, units, window
+from violencescore.robustness import (
+    deterrence,
+    handful,
+    information,
+    ledger,
+    monotonicity,
+    revenue,
+    staging,
+    suppression,
+    units,
+    weights,
+    window,
+)
 from violencescore.robustness.findings import Part
 
 PARTS: tuple[Part, ...] = (
@@ -16,6 +28,10 @@ PARTS: tuple[Part, ...] = (
     suppression.PART,
     window.PART,
     units.PART,
+    weights.PART,
+    revenue.PART,
+    ledger.PART,
+    information.PART,
 )
 
 
