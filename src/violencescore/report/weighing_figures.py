@@ -22,17 +22,21 @@ _TWO_ERRORS = 2.0
 def pair_map(pairs: pd.DataFrame) -> Figure:
     """Draw how many points of weight must move from one category (row) to another (column) to change the first.
 
-    The darker the nearer; empty where even all of the row's weight does not change it.
+    The darker the nearer. In brackets: points after which today's first would no longer be named, where even all of the
+    row's weight makes nobody else the likeliest. Rows without either are left out.
     """
-    order = list(dict.fromkeys(pairs.sort_values("available", ascending=False, kind="stable")["from"]))
-    columns = order + sorted(set(pairs["to"]) - set(order))
+    ordered = pairs.sort_values("available", ascending=False, kind="stable")
+    told = ordered[np.isfinite(ordered["points"]) | np.isfinite(ordered["points_unnamed"])]
+    order = list(dict.fromkeys((told if len(told) else ordered)["from"]))
+    columns = [*dict.fromkeys(ordered["from"]), *sorted(set(pairs["to"]) - set(pairs["from"]))]
     figure, axes = blank_figure(width=2.8 + 0.5 * len(columns), height=2.2 + 0.36 * len(order))
     finite = pairs.loc[np.isfinite(pairs["points"]), "points"]
     least = float(finite.min()) if len(finite) else 1.0
-    for row in pairs.to_dict("records"):
+    for row in pairs[pairs["from"].isin(order)].to_dict("records"):
         i, j = order.index(row["from"]), columns.index(row["to"])
         if not np.isfinite(row["points"]):
-            axes.text(j, i, "·", ha="center", va="center", color=MUTED)
+            unnamed = f"({row['points_unnamed']:.1f})" if np.isfinite(row["points_unnamed"]) else "·"
+            axes.text(j, i, unnamed, ha="center", va="center", fontsize=8, color=MUTED)
             continue
         shade = least / float(row["points"])
         axes.fill_between([j - 0.48, j + 0.48], i - 0.46, i + 0.46, color=BLUE, alpha=0.85 * shade, lw=0)

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-PARAMETERS, FALSE_FLAGS, ALLOTMENT = "parameters", "false flags", "who did each"
+PARAMETERS, FALSE_FLAGS, ALLOTMENT = "rates and channels", "false flags", "who did each incident"
 COUNTS, WEIGHTS, REVENUE, MONTE_CARLO = "counts", "weights", "revenue", "Monte-Carlo error"
 
 N_DRAWS = 2_000
@@ -182,7 +182,7 @@ def build_ledger(
     if design.stages and "false_flag" in kept:
         matching = match_false_flags(design, kept, rng)
         hybrid = group_chances(design, with_false_flags(kept, matching.partner))
-    worlds = _Worlds(
+    ingredients = Ingredients(
         incidents,
         scoring,
         _joined(chances, hybrid),
@@ -191,14 +191,26 @@ def build_ledger(
         rng.integers(len(scoring.weights), size=n),
         None if scoring.revenue is None else rng.permutation(scoring.revenue)[np.arange(n) % len(scoring.revenue)],
     )
-    everything = frozenset(worlds.parts)
-    itself = np.arange(n)
-    first = worlds.simulate(everything, itself)
+    table, p_first = divide_doubt(ingredients, rng, p_error, replicates)
+    return Ledger(table, p_first, matching, n)
+
+
+def divide_doubt(
+    ingredients: Ingredients, rng: np.random.Generator, p_error: FloatArray | None = None, replicates: int = REPLICATES
+) -> tuple[pd.DataFrame, FloatArray]:
+    """Divide the variance of "k is first" in the worlds of some ingredients.
+
+    Returns
+    -------
+    tuple
+        ``Ledger.table`` and ``Ledger.p_first``.
+    """
+    n, ids = len(ingredients.panelist), ingredients.scoring.ids
+    first = ingredients.simulate(frozenset(ingredients.parts), np.arange(n))
     others = [_shifted(n, rng) for _ in range(replicates)]
-    each = shapley_shares(worlds.parts, explained(first, worlds.simulate, others))
-    error = np.zeros(len(scoring.ids)) if p_error is None else p_error
-    table = _table(each, scoring.ids, error)
-    return Ledger(table, first.mean(axis=0), matching, n)
+    each = shapley_shares(ingredients.parts, explained(first, ingredients.simulate, others))
+    error = np.zeros(len(ids)) if p_error is None else p_error
+    return _table(each, ids, error), first.mean(axis=0)
 
 
 def _joined(chances: Chances, hybrid: Chances | None) -> Chances:
@@ -217,7 +229,7 @@ def _shifted(n: int, rng: np.random.Generator) -> IntArray:
 
 
 @dataclass(frozen=True, eq=False)
-class _Worlds:
+class Ingredients:
     """What worlds are put together from; hybrids stand behind the draws in ``chances``."""
 
     incidents: Incidents

@@ -40,6 +40,7 @@ N_FUTURES = 200
 N_SLICES = 20
 """Slices of a revenue by which an audit is valued (Strong and Oakley 2013)."""
 DAYS_OF_A_WEEK = 7.0
+_FLAT = 1e-9
 
 REWEIGHTED, BOUND = "reweighted", "lower bound"
 
@@ -126,8 +127,12 @@ def _hold_against(
 def _weigh(log_weight: FloatArray, true: int) -> tuple[FloatArray, float]:
     """Weights of all draws but the one that is true, smoothed, and Pareto's k."""
     others = np.arange(len(log_weight)) != true
-    weight = np.zeros(len(log_weight))
-    weight[others], k = importance(log_weight[others])
+    weight, kept = np.zeros(len(log_weight)), log_weight[others]
+    tail = np.sort(kept)[-int(min(0.2 * len(kept), 3 * np.sqrt(len(kept)))) :]
+    if np.ptp(tail) < _FLAT:  # no tail to smooth: the largest weights are all the same
+        weight[others] = np.exp(kept - kept.max()) / np.exp(kept - kept.max()).sum()
+        return weight, 0.0
+    weight[others], k = importance(kept)
     return weight, k
 
 

@@ -84,7 +84,7 @@ def acceptability_table(
     drawn = {"all": sample_weights(n, labels, rng)}
     if panel is not None:
         drawn["panel"] = sample_mixes(n, panel.reindex({CATEGORY: labels}, fill_value=0.0), rng)
-    tables = [_acceptability_rows(name, harm, weights, repeats) for name, weights in drawn.items()]
+    tables = [acceptability_rows(name, harm, weights, repeats) for name, weights in drawn.items()]
     estimand = "share of worlds and weights together in which an organization is first"
     return described(pd.concat(tables, ignore_index=True), estimand, "draws")
 
@@ -106,7 +106,8 @@ def central_table(accepted: pd.DataFrame, weights: FloatArray, categories: Seque
     return described(table, "mean of all weights under which an organization is first, points of 100", "draws")
 
 
-def _acceptability_rows(name: str, harm: xr.DataArray, weights: xr.DataArray, repeats: int) -> pd.DataFrame:
+def acceptability_rows(name: str, harm: xr.DataArray, weights: xr.DataArray, repeats: int = 1) -> pd.DataFrame:
+    """Return the rows of `acceptability_table` for some weights (sample, category), ``repeats`` for each draw."""
     ordered = harm.transpose(CHAIN, DRAW, ORGANIZATION, CATEGORY)
     n_chains, n_draws, n_organizations, n_categories = ordered.shape
     again = np.broadcast_to(ordered.values, (repeats, *ordered.shape)).reshape(-1, n_organizations, n_categories)
