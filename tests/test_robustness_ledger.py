@@ -24,6 +24,7 @@ from violencescore.robustness.ledger import (
     FALSE_FLAGS,
     MONTE_CARLO,
     PARAMETERS,
+    REPORTING,
     REVENUE,
     WEIGHTS,
     Ingredients,
@@ -60,10 +61,10 @@ def chances_of(honest: np.ndarray, staged: np.ndarray) -> Chances:
 def ingredients_of(incidents: Incidents, chances: Chances, n: int, **given) -> Ingredients:
     rng = np.random.default_rng(5)
     weights = given.get("weights", np.ones((1, 1)))
-    scoring = Scoring(weights, np.array([0, 1]), ("a", "b"), given.get("revenue"))
+    scoring = Scoring(weights, np.array([0, 1]), ("a", "b"), given.get("revenue"), given.get("unreported"))
     return Ingredients(
         incidents, scoring, chances, given.get("partner"), sample_noise(n, incidents, rng),
-        rng.integers(len(weights), size=n), given.get("revenue"),
+        rng.integers(len(weights), size=n), given.get("revenue"), given.get("unreported"),
     )  # fmt: skip
 
 
@@ -177,6 +178,18 @@ def test_a_panel_and_revenue_have_lines_of_their_own() -> None:
     assert own[WEIGHTS] > 0.1
     assert own[REVENUE] > 0.1
     assert own[[WEIGHTS, REVENUE]].sum() == pytest.approx(1.0, abs=0.05)
+
+
+def test_what_was_not_reported_has_a_line_where_it_is_estimated() -> None:
+    n = 4_000
+    honest = np.broadcast_to([1.0, 0.0, 0.0], (n, 1, 3))
+    hidden = np.random.default_rng(3).poisson(0.7, (n, 2, 1)).astype(float)
+    made = ingredients_of(incidents_of([(1, 1, 1)]), chances_of(honest, np.zeros_like(honest)), n, unreported=hidden)
+    table, p_first = divide_doubt(made, np.random.default_rng(0))
+    own = table[table["organization_id"] == "a"].set_index("part")["share"]
+    assert own[REPORTING] == pytest.approx(1.0, abs=0.05)
+    lead = 1 + hidden[:, 0, 0] - hidden[:, 1, 0]
+    assert p_first[0] == pytest.approx(((lead > 0) + 0.5 * (lead == 0)).mean())
 
 
 def test_worlds_keep_what_they_share() -> None:

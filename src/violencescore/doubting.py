@@ -57,8 +57,9 @@ def robustness(
     margin has its Monte-Carlo error. A methodology may require minima under [robustness]: then `decide` names nobody
     unless they hold.
 
-    Parts: `deterrence`, `monotonicity`, `staging`, `handful`, `suppression`, `window`, `units`. Those after the
-    first need the tables, named by --assessment.
+    Parts: `deterrence`, `monotonicity`, `staging`, `handful`, `suppression`, `window`, `units`,
+    `weights`, `revenue`, `ledger`, `information`. All but `deterrence`, `units`, `weights` and `revenue` need the
+    tables, named by --assessment.
 
     Example: `violencescore robustness my-run --assessment my-assessment --out my-robustness`
     """

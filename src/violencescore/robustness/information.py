@@ -31,6 +31,7 @@ from violencescore.robustness.allotment import (
 )
 from violencescore.robustness.basis import Basis, lead_shares
 from violencescore.robustness.findings import Finding, Part, described
+from violencescore.robustness.ledger import unreported_draws
 from violencescore.robustness.margins import Margin
 from violencescore.robustness.waiting import Value, another_source, another_week, audit_value, value_of_futures
 from violencescore.sampling import Progress
@@ -79,6 +80,10 @@ def _ground(basis: Basis, n_draws: int, rng: np.random.Generator) -> _Ground:
         kept = thin_draws(basis.posterior["revenue"].to_dataset(), n)[per].sel({ORGANIZATION: list(basis.ids)})
         divisor = kept.transpose(CHAIN, DRAW, ORGANIZATION).values.reshape(-1, len(basis.ids))
     ranked = np.array([design.actors.index(i) for i in basis.ids], dtype=np.int64)
+    harms = thin_draws(basis.posterior["harms"].to_dataset(), n)
+    unreported = unreported_draws(harms, basis.ids, design.categories)
+    if unreported is not None:
+        placed.scores[:, ranked] += unreported @ weights
     stakes = Stakes(basis.ids, ranked, np.ascontiguousarray(divisor, dtype=np.float64), basis.confidence)
     return _Ground(design, incidents, draws, chances, placed, stakes)
 

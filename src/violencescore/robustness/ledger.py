@@ -1,12 +1,13 @@
 """The ledger of uncertainty: of what the doubt about "k is first" is made, and how much each part of it weighs.
 
-A world is put together from parts: parameters of rates and channels, false flags (their parameters, and which incidents
-were staged), who did each incident given all that, true counts, and, where they count, whose weights, and revenue. The
-worth v(A) of a set of parts is the variance of "k is first" that knowing them would explain, Var E[1{k first} | A]:
-nothing for none of them, p (1 - p) for all. It is measured by building a second world that shares the parts of A and
-nothing else: v(A) is the covariance of the two (Sobol 2001). The share of each part is its Shapley value in that game
-(Owen 2014; Song, Nelson and Staum 2016), which is never negative in truth, adds up to the whole, and splits what parts
-explain only together. The square of the Monte-Carlo error of P(k first) is a line of its own.
+A world is put together from parts: rates and channels (the parameters), false flags (their parameters, and which
+incidents were staged), who did each incident given all that, true counts, and, where they count, what was not reported,
+whose weights, and revenue. The worth v(A) of a set of parts is the variance of "k is first" that knowing them would
+explain, Var E[1{k first} | A]: nothing for none of them, p (1 - p) for all. It is measured by building a second world
+that shares the parts of A and nothing else: v(A) is the covariance of the two (Sobol 2001). The share of each part is
+its Shapley value in that game (Owen 2014; Song, Nelson and Staum 2016), which is never negative in truth, adds up to
+the whole, and splits what parts explain only together. The square of the Monte-Carlo error of P(k first) is a line of
+its own.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 PARAMETERS, FALSE_FLAGS, ALLOTMENT = "rates and channels", "false flags", "who did each incident"
-COUNTS, WEIGHTS, REVENUE, MONTE_CARLO = "counts", "weights", "revenue", "Monte-Carlo error"
+REPORTING, COUNTS, WEIGHTS, REVENUE = "reporting", "counts", "weights", "revenue"
+MONTE_CARLO = "Monte-Carlo error"
+UNREPORTED = "harm_unreported"
+"""Variable of the harms that is there where unreported violence is estimated."""
 
 N_DRAWS = 2_000
 """Draws of the posterior that worlds are made of."""
@@ -147,12 +151,16 @@ class Scoring:
         Their ids.
     revenue
         What scores are divided by (sample, organization); None for totals.
+    unreported
+        Harm that no source lists (sample, organization, category); None where it is not estimated. It is taken to be
+        independent of the rest of a world.
     """
 
     weights: FloatArray
     ranked: IntArray
     ids: tuple[str, ...]
     revenue: FloatArray | None = None
+    unreported: FloatArray | None = None
 
 
 def build_ledger(
@@ -189,10 +197,15 @@ def build_ledger(
         None if matching is None else matching.partner,
         sample_noise(n, incidents, rng),
         rng.integers(len(scoring.weights), size=n),
-        None if scoring.revenue is None else rng.permutation(scoring.revenue)[np.arange(n) % len(scoring.revenue)],
+        _any_order(scoring.revenue, n, rng),
+        _any_order(scoring.unreported, n, rng),
     )
     table, p_first = divide_doubt(ingredients, rng, p_error, replicates)
     return Ledger(table, p_first, matching, n)
+
+
+def _any_order(draws: FloatArray | None, n: int, rng: np.random.Generator) -> FloatArray | None:
+    return None if draws is None else rng.permutation(draws)[np.arange(n) % len(draws)]
 
 
 def divide_doubt(
@@ -239,6 +252,7 @@ class Ingredients:
     noise: Noise
     panelist: IntArray
     revenue: FloatArray | None
+    unreported: FloatArray | None = None
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -247,6 +261,7 @@ class Ingredients:
             PARAMETERS: True,
             FALSE_FLAGS: self.partner is not None,
             ALLOTMENT: True,
+            REPORTING: self.unreported is not None,
             COUNTS: bool((self.incidents.low < self.incidents.high).any()),
             WEIGHTS: len(self.scoring.weights) > 1,
             REVENUE: self.revenue is not None,
@@ -269,6 +284,9 @@ class Ingredients:
         )
         scores = allotted_scores(self.incidents, self.chances, self.noise, self.scoring.weights, rows)
         scores = scores[:, self.scoring.ranked]
+        if self.unreported is not None:
+            weights = self.scoring.weights[rows.weights]
+            scores = scores + np.einsum("dkc,dc->dk", self.unreported[whose(REPORTING)], weights)
         if self.revenue is not None:
             scores = scores / self.revenue[whose(REVENUE)]
         return lead_shares(scores)
@@ -311,7 +329,17 @@ def scoring_of(basis: Basis, design: Design) -> Scoring:
         drawn = basis.posterior["revenue"][per].sel({ORGANIZATION: list(basis.ids)})
         revenue = drawn.transpose(CHAIN, DRAW, ORGANIZATION).values.reshape(-1, len(basis.ids))
     ranked = np.array([design.actors.index(i) for i in basis.ids], dtype=np.int64)
-    return Scoring(np.ascontiguousarray(weights, dtype=np.float64), ranked, basis.ids, revenue)
+    unreported = unreported_draws(basis.posterior["harms"].to_dataset(), basis.ids, labels)
+    return Scoring(np.ascontiguousarray(weights, dtype=np.float64), ranked, basis.ids, revenue, unreported)
+
+
+def unreported_draws(harms: xr.Dataset, ids: Sequence[str], categories: Sequence[str]) -> FloatArray | None:
+    """Return the harm that no source lists (sample, organization, category); None where it is not estimated."""
+    if UNREPORTED not in harms:
+        return None
+    found = harms[UNREPORTED].sel({ORGANIZATION: list(ids), CATEGORY: list(categories)})
+    values = found.transpose(CHAIN, DRAW, ORGANIZATION, CATEGORY).values
+    return np.asarray(values, dtype=np.float64).reshape(-1, *values.shape[2:])
 
 
 def examine(basis: Basis, progress: Progress) -> Finding:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ from violencescore.scores import pool_weights
 
 FloatArray = npt.NDArray[np.float64]
 
-POOLS = ("linear", "logarithmic", "median")
+POOLS: tuple[Literal["linear", "logarithmic", "median"], ...] = ("linear", "logarithmic", "median")
 MOST_SETS = 5_000
 """Sets of panelists of one size that are all tried; of more, only those of the panelists with most leverage."""
 
@@ -192,7 +193,7 @@ def pool_table(harm: xr.DataArray, panel: xr.DataArray, rule: DecisionRule) -> p
         weights (``linear``, ``logarithmic``, ``median``, or ``panelist <id>``), leader, p_first, mcse, outcome, and
         p_first_<organization_id>. A pool that cannot be made is left out (medians that are all zero).
     """
-    rows = []
+    rows: list[tuple[str, xr.DataArray]] = []
     for pool in POOLS:
         try:
             rows.append((pool, pool_weights(panel, Weights(use="panel", pool=pool))))

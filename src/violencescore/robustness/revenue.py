@@ -175,7 +175,7 @@ def examine(basis: Basis, progress: Progress) -> Finding:
     tables, margins, notes = {}, [], []
     for i, kind in enumerate(kinds):
         progress("revenue", i, len(kinds))
-        money = basis.posterior["revenue"][kind]
+        money = basis.posterior["revenue"].to_dataset()[kind]
         divided = score_draws(basis.posterior, basis.methodology, per=kind)
         table = break_even_table(totals, money, basis.confidence, rule.margin)
         pairs, same, error = agreement_table(totals, divided)
@@ -201,14 +201,15 @@ def _margins(basis: Basis, leader: str, kind: str, table: pd.DataFrame, same: Pr
     if basis.methodology.score.per == kind:
         row = table[(table["organization_id"] == leader) & np.isclose(table["level"], basis.confidence)].iloc[0]
         median = float(row["revenue_median"])
-        ends = [float(row[name]) / median for name in ("break_even", "low", "high")]
+        value, below, above = (float(row[name]) / median for name in ("break_even", "low", "high"))
         shown = number_format([median, float(row["break_even"])])
         said = (
             f"{basis.names[leader]} would be named as long as its {kind} is known to be below "
             f"{shown.with_unit(float(row['break_even']))}; its median estimate is {shown.with_unit(median)}."
         )
-        error = (ends[2] - ends[1]) / (2 * N_ERRORS)
-        found.append(Margin(f"{kind}_break_even", leader, *ends, error, "times its median", said, "draws"))
+        error = (above - below) / (2 * N_ERRORS)
+        name = f"{kind}_break_even"
+        found.append(Margin(name, leader, value, below, above, error, "times its median", said, "draws"))
     return found
 
 

@@ -192,7 +192,7 @@ def another_week(
                 return int(rng.choice(np.flatnonzero(choice)))
         return 0
 
-    def future(true: int) -> tuple[FloatArray, FloatArray]:
+    def future(true: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         seen = _come(model, true, int(rng.poisson(total[true])), rng)
         amounts = placed.amount[:, [like(true, c, k) for c, k in zip(seen.kind, seen.who, strict=True)]]
         scores, log_weight = placed.scores.copy(), -total
@@ -270,7 +270,7 @@ def _draw_rows(p: FloatArray, rng: np.random.Generator) -> IntArray:
     """Draw from each row of unnormalized probabilities."""
     below = p.cumsum(axis=1)
     drawn = (rng.random((len(p), 1)) * below[:, -1:] >= below).sum(axis=1)
-    return np.minimum(drawn, p.shape[1] - 1).astype(np.int64)
+    return np.asarray(np.minimum(drawn, p.shape[1] - 1), dtype=np.int64)
 
 
 @njit(**OPTIONS)
@@ -329,7 +329,7 @@ def another_source(
     says = said_by(flat, design.channels.index(channel)).mean(axis=0)
     looked_at = np.flatnonzero(incidents.in_window)
 
-    def future(true: int) -> tuple[FloatArray, FloatArray]:
+    def future(true: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         said = _draw_rows(says[placed.who[true, looked_at]], rng)
         scores, log_weight = np.zeros_like(placed.scores), np.zeros(len(placed.scores))
         _hear(

@@ -38,7 +38,7 @@ def scored_harm(posterior: xr.DataTree, methodology: Methodology) -> xr.DataArra
 
     Of the methodology's estimand, and divided by revenue or flow where its scores are.
     """
-    labels = [str(label) for label in posterior["harms"][CATEGORY].values]
+    labels = [str(label) for label in posterior["harms"].to_dataset()[CATEGORY].values]
     ones = xr.DataArray(np.eye(len(labels)), dims=("one", CATEGORY), coords={CATEGORY: labels})
     parts = [score_draws(posterior, methodology, weights=ones.isel(one=c)) for c in range(len(labels))]
     return xr.concat(parts, dim=CATEGORY).assign_coords({CATEGORY: labels}).transpose(..., ORGANIZATION, CATEGORY)
