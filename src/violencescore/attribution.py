@@ -57,7 +57,8 @@ def draw_count(low: int, best: int, high: int) -> int:
     """Draw a true count on [low, high]: the weight falls linearly from the mode ``best`` to either side."""
     if low == high:
         return best
-    return count_at(low, best, high, np.random.random())
+    drawn: int = count_at(low, best, high, np.random.random())
+    return drawn
 
 
 @njit(**OPTIONS)

@@ -25,6 +25,9 @@ def pair_map(pairs: pd.DataFrame) -> Figure:
     The darker the nearer. In brackets: points after which today's first would no longer be named, where even all of the
     row's weight makes nobody else the likeliest. Rows without either are left out.
     """
+    # Whom the rule does not name today it cannot stop naming.
+    unnamed = np.where(pairs["points_unnamed"] > 0, pairs["points_unnamed"], np.inf)
+    pairs = pairs.assign(points_unnamed=unnamed)
     ordered = pairs.sort_values("available", ascending=False, kind="stable")
     told = ordered[np.isfinite(ordered["points"]) | np.isfinite(ordered["points_unnamed"])]
     order = list(dict.fromkeys((told if len(told) else ordered)["from"]))
@@ -35,8 +38,8 @@ def pair_map(pairs: pd.DataFrame) -> Figure:
     for row in pairs[pairs["from"].isin(order)].to_dict("records"):
         i, j = order.index(row["from"]), columns.index(row["to"])
         if not np.isfinite(row["points"]):
-            unnamed = f"({row['points_unnamed']:.1f})" if np.isfinite(row["points_unnamed"]) else "·"
-            axes.text(j, i, unnamed, ha="center", va="center", fontsize=8, color=MUTED)
+            shown = f"({row['points_unnamed']:.1f})" if np.isfinite(row["points_unnamed"]) else "·"
+            axes.text(j, i, shown, ha="center", va="center", fontsize=8, color=MUTED)
             continue
         shade = least / float(row["points"])
         axes.fill_between([j - 0.48, j + 0.48], i - 0.46, i + 0.46, color=BLUE, alpha=0.85 * shade, lw=0)

@@ -187,7 +187,7 @@ def nearest_table(found: Nearest, weights: FloatArray, categories: Sequence[str]
     table = pd.DataFrame(columns=columns)
     if np.isfinite(found.points):
         points, nearest = 100.0 * weights / weights.sum(), 100.0 * found.weights
-        rows = zip(categories, points, nearest, nearest - points, strict=True)
+        rows = zip(categories, points, nearest, (nearest - points).round(9), strict=True)
         table = pd.DataFrame(rows, columns=columns)
         table = table.sort_values("moved", key=np.abs, ascending=False, kind="stable").reset_index(drop=True)
     who = ids[found.first] if np.isfinite(found.points) else "nobody else"
