@@ -13,6 +13,7 @@ from violencescore.robustness.adjudicating import Stakes, adjudication_table
 from violencescore.robustness.allotment import place_incidents, sample_noise
 from violencescore.robustness.basis import Basis, lead_shares
 from violencescore.robustness.waiting import audit_value, value_of_futures
+from violencescore.robustness_choices import MARGINS
 from violencescore.sampling import no_progress
 
 ACTORS = ("a", "b", "other")
@@ -193,6 +194,7 @@ def test_a_part_answers_with_described_tables_and_figures(part, basis: Basis) ->
     assert all(note.strip() for note in finding.notes)
     for margin in finding.margins:
         assert margin.low <= margin.value <= margin.high
+        assert margin.name in MARGINS
 
 
 def test_without_estimates_the_part_of_revenue_says_so(basis: Basis) -> None:
