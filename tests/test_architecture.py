@@ -17,7 +17,7 @@ PACKAGE = Path(violencescore.__file__).parent
 
 ORDER = """
 errors names fingerprint jsontext output progress
-wording value_types unit_options scenario_choices model_options methodology
+wording value_types unit_options scenario_choices robustness_choices model_options methodology
 coding formats tables reading schemas identities events supply relations grouping cleaning assessment trees networks units
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
 pieces activity episodes strata design listings
@@ -25,9 +25,9 @@ model model.types model.zerosum model.layout model.given model.effects model.vio
 model.signatures model.specification model.quantities model.pilot
 beside sampling
 attribution delays reporting unreported parting diagnostics revenue flows levels
-montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity cohesion weight_plane
+montecarlo ranks decision scores robustness robustness.margins verdict panel scenarios acceptability confidence_sets sensitivity cohesion weight_plane
 fitting runs refits example prepare
-report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.units report.sensitivity
+report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.units report.sensitivity report.robustness report.robustness_figures report.weighing_figures
 report.what_if_figures report.captions report.plots
 report.page
 report.terminal
@@ -36,7 +36,7 @@ simulation
 calibration calibration.methods calibration.plan calibration.assessments calibration.counting calibration.refits calibration.prior_worlds calibration.sbc
 calibration.folder calibration.workers calibration.frames calibration.tables calibration.figures calibration.results
 report.calibration report.reporting
-robustness robustness.frozen_rule robustness.feasibility robustness.adversaries robustness.attacks robustness.redteam robustness.trial_figures report.trials
+robustness.frozen_rule robustness.feasibility robustness.adversaries robustness.attacks robustness.redteam robustness.trial_figures report.trials
 bench bench.likelihood bench.waterfall bench.channels bench.scoring bench.folds bench.comparison bench.checks
 bench.figures bench.examination report.bench
 publication publication.canonical publication.keys publication.commitment publication.panelists publication.notice
@@ -46,7 +46,13 @@ changes changes.rows changes.choices changes.causes changes.comparison report.ch
 rounds rounds.ledger rounds.facts rounds.history rounds.conduct rounds.standing rounds.statements rounds.successor rounds.verification
 report.rounds report.round_figures
 elicitation elicitation.forms elicitation.agreement report.elicitation
-commands calibrating workbench_commands listing_commands publishing weighting unit_commands comparing round_commands plotting redteaming cli __main__
+robustness.worlds robustness.basis robustness.findings robustness.changed robustness.searching
+robustness.deterrence robustness.handful robustness.monotonicity robustness.staged_worlds robustness.tipping robustness.staged_returns
+robustness.staging robustness.suppression robustness.window robustness.units
+robustness.paths robustness.nearest robustness.panelists robustness.weights robustness.revenue
+robustness.allotment robustness.matching robustness.ledger robustness.adjudicating robustness.waiting robustness.information
+robustness.parts robustness.passport robustness.record
+commands calibrating workbench_commands listing_commands publishing weighting unit_commands comparing round_commands plotting redteaming doubting cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 

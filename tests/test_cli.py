@@ -23,7 +23,7 @@ from violencescore.weighting import weights_app
 
 COMMANDS = (
     "demo", "validate", "fit", "rank", "decide", "report", "simulate", "calibrate", "scenarios", "attribution",
-    "sensitivity", "plot", "feasibility", "redteam", "reporting", "keygen", "commit", "publish", "verify", "units", "flows", "compare"
+    "sensitivity", "plot", "feasibility", "redteam", "reporting", "robustness", "keygen", "commit", "publish", "verify", "units", "flows", "compare"
 )  # fmt: skip
 ROUNDS = (
     "announce", "open", "verdict", "name", "progress", "victory", "end", "restate", "next", "verify", "show", "figure",

@@ -295,7 +295,8 @@ def other_value(path: tuple[Any, ...], value: Any) -> Any:
                "elements": [*value, "arson"] if isinstance(value, list) else None, "victim_role": None,
                "victim_roles": [*value, "nun"] if isinstance(value, list) else None, "precedence": [],
                "baseline_start": "2026-01-02", "start": "2026-07-02", "end": "2026-08-27", "announced": "2026-07-02",
-               "model": "recorded", "dependent": [["a", "b"]], "sources": ["paper"]}  # fmt: skip
+               "model": "recorded", "dependent": [["a", "b"]], "sources": ["paper"],
+               "otherwise": "extend", "unit": [{"name": "united", "kind": "merger", "join": ["a", "b"]}]}  # fmt: skip
     if path[-1] in choices:
         return choices[path[-1]]
     if isinstance(value, bool):

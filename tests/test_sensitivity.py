@@ -24,6 +24,7 @@ from violencescore.sensitivity import (
     LOG_PRIOR,
     PARTS,
     Sensitivity,
+    _false_flag_band,
     examine_sensitivity,
     prior_parts,
 )
@@ -69,6 +70,13 @@ def test_the_band_at_the_prior_itself_is_the_verdict_and_wider_priors_weigh_less
     assert band["prior_mean"].is_monotonic_increasing
     ids = [i for i in band.columns if f"{i}_mcse" in band.columns]
     assert np.allclose(band[ids].sum(axis=1), 1.0)
+
+
+def test_expecting_more_false_flags_gives_weight_to_draws_that_hold_more_of_them(fitted: Fit) -> None:
+    rate = fitted.posterior["log_prior"].to_dataset()["staging_rate"].values[..., -1]
+    many = (rate > np.median(rate)).astype(float)[..., None]
+    band = _false_flag_band(fitted.posterior, fitted.assessment.methodology, many, ("many",)).set_index("factor")
+    assert band.loc[0.5, "many"] < 0.45 < 0.55 < band.loc[2.0, "many"]
 
 
 def test_reweighting_agrees_with_a_refit_under_the_other_prior(fitted: Fit) -> None:

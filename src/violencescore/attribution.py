@@ -74,10 +74,17 @@ def draw_count(low: int, best: int, high: int) -> int:
     """Draw a true count on [low, high]: the weight falls linearly from the mode ``best`` to either side."""
     if low == high:
         return best
+    drawn: int = count_at(low, best, high, np.random.random())
+    return drawn
+
+
+@njit(**OPTIONS)
+def count_at(low: int, best: int, high: int, share: float) -> int:
+    """Return the true count below which the given share of its distribution lies."""
     left = best - low + 1.0
     right = high - best + 1.0
     # Weights 1/left .. 1 up to the mode, then down to 1/right: their sums are (left + 1) / 2 and (right - 1) / 2.
-    u = np.random.random() * ((left + 1.0) / 2.0 + (right - 1.0) / 2.0)
+    u = share * ((left + 1.0) / 2.0 + (right - 1.0) / 2.0)
     if u < (left + 1.0) / 2.0:
         # The sum of the first n weights is n (n + 1) / (2 left).
         n = int(np.ceil((-1.0 + np.sqrt(1.0 + 8.0 * left * u)) / 2.0))

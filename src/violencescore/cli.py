@@ -14,6 +14,7 @@ import typer
 from violencescore import (  # noqa: F401 (importing them is what registers the commands)
     calibrating,
     comparing,
+    doubting,
     listing_commands,
     plotting,
     publishing,

@@ -409,6 +409,7 @@ def _fit(folder: Path, out: Path, start: float, given: Mapping[str, Any]) -> tup
 def _write_page(run: Run, decision: Decision, out: Path) -> None:
     from violencescore.output import write_file
     from violencescore.report.page import PageContext, render_page
+    from violencescore.report.robustness import passport_section
 
     methodology = run.methodology
     window = methodology.window
@@ -422,6 +423,7 @@ def _write_page(run: Run, decision: Decision, out: Path) -> None:
         fictional=methodology.fictional,
         panel=run.panel,
         scenarios=run.scenarios,
+        robustness=passport_section(run.robustness, run.margins),
     )
     write_file(out, render_page(decision, context).encode("utf-8"))
 

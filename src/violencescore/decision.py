@@ -266,6 +266,13 @@ def needs_more_draws(decision: Decision) -> bool:
     return _is_near_line(decision.p_stand_out, decision.confidence_required)
 
 
+def is_held_back(decision: Decision) -> bool:
+    """Whether the leader clears the line and is not selected: a margin that the methodology requires is missing."""
+    rule = (decision.confidence_required, decision.extend_within)
+    cleared = judge(decision.p_stand_out, *rule, has_obstacle=False) == "selected"
+    return cleared and decision.outcome in ("extend", "no_selection")
+
+
 def _is_near_line(value: Probability, line: float) -> bool:
     return abs(value.p - line) <= N_ERRORS * value.mcse + _ROUNDING
 

@@ -28,6 +28,7 @@ from violencescore.errors import Fault, InputError
 from violencescore.fingerprint import canonical_sha256
 from violencescore.model_options import Channel, Episodes, Factions, FalseFlag, Priors, Reporting
 from violencescore.names import category_label
+from violencescore.robustness_choices import Robustness
 from violencescore.scenario_choices import Scenario, scenario_faults
 from violencescore.unit_options import FlowRule, Units
 from violencescore.value_types import Count, Day, NonNegative, Part, Positive, Share, Text, Word
@@ -187,6 +188,7 @@ class Methodology(Part):
     reporting: Reporting = Reporting()
     sampling: Sampling = Sampling()
     scenario: tuple[Scenario, ...] = ()
+    robustness: Robustness = Robustness()
 
     @field_validator("scenario")
     @classmethod
@@ -372,17 +374,11 @@ def _category_faults(
         if not isinstance(element, str) or not isinstance(role, str):
             continue
         if elements is not None and element not in elements:
-            yield (
-                f"{i}.element",
-                element,
-                f"is not among the elements of the methodology ({', '.join(elements)})",
-            )
+            rule = f"is not among the elements of the methodology ({', '.join(elements)})"
+            yield f"{i}.element", element, rule
         if role and roles is not None and role not in roles:
-            yield (
-                f"{i}.victim_role",
-                role,
-                f"is not among the victim roles of the methodology ({', '.join(roles)})",
-            )
+            rule = f"is not among the victim roles of the methodology ({', '.join(roles)})"
+            yield f"{i}.victim_role", role, rule
         if (first := seen.setdefault((element, role), i)) != i:
             label = category_label(element, role)
             yield str(i), label, f"repeats category {first}; state each element and victim role once"

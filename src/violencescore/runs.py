@@ -26,6 +26,7 @@ from violencescore.methodology import Methodology, methodology_from_dict
 from violencescore.names import CATEGORY, CHAIN, DRAW, ORGANIZATION, OTHER
 from violencescore.output import require_free, write_file, write_folder
 from violencescore.panel import panel_table
+from violencescore.robustness.margins import Margin, margin_from_json
 from violencescore.scenarios import ScenarioResult, draw_scenarios, result_from_json
 from violencescore.scores import score_draws
 from violencescore.verdict import decide_posterior
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 RANKING, PAIRWISE, DECISION = "ranking.csv", "pairwise.csv", "decision.json"
 ATTRIBUTION, DIAGNOSTICS, POSTERIOR = "attribution.csv", "diagnostics.json", "posterior.nc"
 METHODOLOGY, RUN, PANEL, SCENARIOS = "methodology.json", "run.json", "panel.csv", "scenarios.json"
+ROBUSTNESS = "robustness.json"
 
 _PACKAGES = (
     "numpy", "scipy", "pandas", "xarray", "numba", "nutpie", "pymc", "pytensor", "arviz", "arviz-stats",
@@ -110,13 +112,35 @@ class Run:
                 raise InputError([Fault(str(path), f"does not hold results of scenarios ({error!r})")]) from error
         return draw_scenarios(self.posterior, self.methodology, self.diagnostics, kept)
 
+    @cached_property
+    def robustness(self) -> Mapping[str, Any] | None:
+        """The record of the robustness passport, ``robustness.json``; None where it was not examined."""
+        return _read_object(self.folder / ROBUSTNESS) if ROBUSTNESS in self.run["outputs"] else None
+
+    @cached_property
+    def margins(self) -> tuple[Margin, ...]:
+        """The margins of the passport.
+
+        Raises
+        ------
+        InputError
+            If its file does not hold any.
+        """
+        if self.robustness is None:
+            return ()
+        try:
+            return tuple(margin_from_json(value) for value in self.robustness["margins"])
+        except (KeyError, TypeError, ValueError) as error:
+            path = str(self.folder / ROBUSTNESS)
+            raise InputError([Fault(path, f"does not hold margins ({error!r})")]) from error
+
     def scores(self) -> xr.DataArray:
         """Draws of the scores (chain, draw, organization) under the methodology of the run."""
         return score_draws(self.posterior, self.methodology)
 
     def decide(self, confidence: float | None = None) -> Decision:
         """Decide again from the draws, at another stated confidence where one is given."""
-        return decide_posterior(self.posterior, self.methodology, self.diagnostics, confidence)
+        return decide_posterior(self.posterior, self.methodology, self.diagnostics, confidence, self.margins)
 
 
 def package_versions() -> dict[str, str]:
@@ -163,16 +187,31 @@ def write_run(fit: Fit, folder: str | Path, seconds: Mapping[str, float]) -> Non
 
 
 def add_scenarios(run: Run, results: Sequence[ScenarioResult]) -> None:
-    """Put the results of scenarios that needed a refit into a run folder, in place of earlier ones.
+    """Put the results of scenarios that needed a refit into a run folder, in place of earlier ones."""
+    _add_files(run, {SCENARIOS: {"scenarios": [result.to_json_dict() for result in results]}})
 
-    Interrupted at any point, the folder is a whole run, at worst without scenarios.
+
+def add_robustness(run: Run, record: Mapping[str, Any], decision: Decision) -> None:
+    """Put the record of the robustness passport into a run folder, and the verdict where that makes it another."""
+    contents: dict[str, Any] = {ROBUSTNESS: record}
+    if decision.outcome != run.decide().outcome:
+        contents[DECISION] = decision.to_json_dict()
+    _add_files(run, contents)
+
+
+def _add_files(run: Run, contents: Mapping[str, Any]) -> None:
+    """Put files into a run folder, in place of earlier ones.
+
+    Interrupted at any point, the folder is a whole run, at worst without those files that a run need not have; one that
+    it must have is written last, and an interruption there is found by its digest.
     """
     record = dict(run.run)
-    record["outputs"] = {name: digest for name, digest in run.run["outputs"].items() if name != SCENARIOS}
-    path = run.folder / SCENARIOS
+    record["outputs"] = {n: digest for n, digest in run.run["outputs"].items() if n not in contents or n in _NEEDED}
     write_file(run.folder / RUN, _as_bytes(record))
-    write_file(path, _as_bytes({"scenarios": [result.to_json_dict() for result in results]}))
-    record["outputs"] = {**record["outputs"], SCENARIOS: file_sha256(path)}
+    for name, content in contents.items():
+        write_file(run.folder / name, _as_bytes(content))
+    digests = {name: file_sha256(run.folder / name) for name in contents}
+    record["outputs"] = {**record["outputs"], **digests}
     write_file(run.folder / RUN, _as_bytes(record))
 
 

@@ -219,7 +219,8 @@ def _false_flag_band(
             log_weight += beta.logpdf(drawn, *shape) - beta.logpdf(drawn, *getattr(methodology.false_flag, str(period)))
         k = 0.0
         if factor != 1.0:
-            log_weight, k_hat = array_stats.psislw(log_weight)
+            # It takes the logarithm of one over the ratio, as of a likelihood that is left out.
+            log_weight, k_hat = array_stats.psislw(-log_weight)
             k = float(k_hat)
         weight = np.exp(log_weight - log_weight.max())
         weight /= weight.sum()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import xarray as xr
 
 from violencescore.decision import Decision, decide
 from violencescore.methodology import Methodology
 from violencescore.names import UNREPORTED
+from violencescore.robustness.margins import Margin, require_margins
 from violencescore.scores import baseline_ratio, score_draws
 
 
@@ -17,9 +18,16 @@ def decide_posterior(
     methodology: Methodology,
     diagnostics: Mapping[str, object],
     confidence: float | None = None,
+    margins: Sequence[Margin] = (),
 ) -> Decision:
-    """Decide from a posterior of ours: scores, diagnostics and the comparison with the baseline together."""
-    return decide(
+    """Decide from a posterior of ours: scores, diagnostics and the comparison with the baseline together.
+
+    Parameters
+    ----------
+    margins
+        What `robustness` found. Those that the methodology requires must hold for anybody to be selected.
+    """
+    decision = decide(
         score_draws(posterior, methodology),
         methodology,
         diagnostics=diagnostics,
@@ -27,3 +35,4 @@ def decide_posterior(
         confidence=confidence,
         counts_unreported=UNREPORTED in posterior["harms"].data_vars,
     )
+    return require_margins(decision, methodology.robustness, margins)

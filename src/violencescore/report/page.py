@@ -71,6 +71,8 @@ class PageContext:
         As by `violencescore.panel.panel_table`; None without a panel.
     scenarios
         What the scenarios of the methodology found.
+    robustness
+        As by `violencescore.report.robustness.passport_section`; None where it was not examined.
     """
 
     title: str
@@ -82,6 +84,7 @@ class PageContext:
     fictional: bool = False
     panel: pd.DataFrame | None = None
     scenarios: tuple[ScenarioResult, ...] = ()
+    robustness: Mapping[str, Any] | None = None
 
 
 def render_page(decision: Decision, context: PageContext) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from violencescore.decision import needs_more_draws
+from violencescore.decision import is_held_back, needs_more_draws
 from violencescore.report.text import number_format, percent, shown_text, worlds_against
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ def verdict_sentence(decision: Decision) -> str:
             f"{name} is named: it {claim} in {reached} worlds consistent with the evidence; {required} were required."
         )
     found = f"{name}, the likeliest, {claim} in {reached} worlds consistent with the evidence"
+    if is_held_back(decision):
+        return (
+            f"{OUTCOME_LABELS[decision.outcome]}: {found}, which is enough, but the verdict is not robust enough "
+            "for what the methodology requires."
+        )
     if decision.outcome == "no_selection":
         return f"No organization is named: {found}; {required} were required."
     if needs_more_draws(decision):

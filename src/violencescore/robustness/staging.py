@@ -1,0 +1,210 @@
+"""Staging: how many incidents must a rival stage under another's name to change the verdict?
+
+A staged incident is added to the window; each draw says whose it would be, and its harm goes there; what the model
+learns from it moves the scores besides (to first order). *Best placed*, forgeable channels name the framed one,
+nothing else speaks, and channels, place and kind are those that move the lead most. *As they usually come*, place and
+kind are those of the framer's own work, forgeable channels respond as if the framed one had done it, and the others
+respond to the framer. Refits with the staged incidents in the tables say at which number the verdict changes indeed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from violencescore.robustness.basis import Basis, Verdict
+from violencescore.robustness.changed import Refit, refit, with_incidents
+from violencescore.robustness.findings import Finding, Part, described
+from violencescore.robustness.margins import Margin
+from violencescore.robustness.searching import Search, least_number, reweighted_number
+from violencescore.robustness.staged_returns import return_table, weight_table
+from violencescore.robustness.staged_worlds import Staged, best_placed, staging_options, usual, usual_harm
+from violencescore.robustness.tipping import tipping_table
+from violencescore.robustness.worlds import how, importance
+from violencescore.sampling import Progress
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIRST_ORDER = "draws, to first order"
+MOST = 60
+"""The largest number of staged incidents that is looked at."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a framer must stage under another's name; None where as many as were looked at do not do.
+
+    Attributes
+    ----------
+    least
+        The least number that changes the verdict.
+    named
+        The least number after which the framed one is named.
+    pareto_k
+        Of the reweighting that found ``least``; nan where it was found to first order.
+    """
+
+    least: int | None
+    named: int | None
+    pareto_k: float
+
+
+def budget(basis: Basis, staged: Staged, framed: str) -> Budget:
+    """Return the budget of a sequence of staged incidents, added one after the other.
+
+    To change the verdict: by reweighting where that can be trusted, else to first order, as the other number is.
+    """
+    most = len(staged.insertions)
+    least = _first(lambda n: basis.verdict_of(staged.totals(n)) != basis.verdict, most)
+    named = _first(lambda n: basis.verdict_of(staged.totals(n)) == ("selected", framed), most)
+
+    def judge(n: int) -> tuple[Verdict, float]:
+        weight, k = importance(staged.log_density[..., :n].sum(axis=-1))
+        return basis.verdict_of(staged.credited(n), weight), k
+
+    least, k = reweighted_number(judge, basis.verdict, least, most)
+    return Budget(least, named, k)
+
+
+def _first(holds: Callable[[int], bool], most: int) -> int | None:
+    """Return the least number from 1 to ``most`` for which it holds, supposing that it then goes on holding."""
+    low, high = 0, 1
+    while high < most and not holds(high):
+        low, high = high, min(2 * high, most)
+    if not holds(high):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def budget_table(basis: Basis, seed: int, progress: Progress) -> pd.DataFrame:
+    """Return the staging budget of every framer under every other's name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        framer_id, framed_id, placed (``best`` or ``usual``), budget (to change the verdict; infinite above `MOST`),
+        to_name (until the framed one is named), pareto_k (missing where the budget is to first order), kind and
+        region (of the best placed).
+    """
+    rows = []
+    framed_ones = [k for k in basis.ids if k != basis.decision.selected]
+    design = basis.worlds.design
+    for i, framed in enumerate(framed_ones):
+        progress("staging", i, len(framed_ones))
+        options = staging_options(basis, framed)
+        for framer in (j for j in basis.ids if j != framed):
+            placed = best_placed(basis, framer, framed, MOST, options)
+            for name, staged in (("best", placed), ("usual", usual(basis, framer, framed, MOST, seed))):
+                found = budget(basis, staged, framed)
+                where = staged.insertions[0]
+                place = (design.kinds[where.kind], design.regions[where.region]) if name == "best" else ("", "")
+                least, named = (np.inf if x is None else float(x) for x in (found.least, found.named))
+                rows.append((framer, framed, name, least, named, found.pareto_k, *place))
+    progress("staging", len(framed_ones), len(framed_ones))
+    columns = ["framer_id", "framed_id", "placed", "budget", "to_name", "pareto_k", "kind", "region"]
+    table = pd.DataFrame(rows, columns=columns)
+    return described(
+        table, "fewest staged incidents after which the verdict is another", "reweighted, or to first order"
+    )
+
+
+def examine(basis: Basis, progress: Progress) -> Finding:
+    """Find the budgets, have the smallest confirmed by refits, and the returns."""
+    table = budget_table(basis, basis.seed, progress)
+    tables = {"budget": table, "tipping": tipping_table(basis)}
+    margins, notes = [], []
+    for placed, name in (("best", "staging_budget"), ("usual", "staging_budget_average")):
+        margin, search, note = _confirmed(basis, table[table["placed"] == placed], placed, name, progress)
+        margins.append(margin)
+        notes.append(note)
+        tables[f"refits_{placed}"] = search.table(basis, "staged")
+    tipping = tables["tipping"]
+    if len(tipping):
+        margins.append(_tipping_margin(basis, tipping))
+    tables["returns"] = return_table(basis, basis.seed, progress)
+    tables["weights"] = weight_table(basis, basis.seed)
+    return Finding("staging", tables, tuple(margins), tuple(notes))
+
+
+def _confirmed(
+    basis: Basis, table: pd.DataFrame, placed: str, name: str, progress: Progress
+) -> tuple[Margin, Search, str]:
+    """Return the least budget over all pairs, found by refits where they are allowed."""
+    if table.empty:
+        nothing = Search((), None, 0)
+        margin = Margin(name, None, np.inf, np.inf, np.inf, 0.0, "incidents", "There is no rival to frame.", "draws")
+        return margin, nothing, margin.sentence
+    row = table.sort_values("budget", kind="stable").iloc[0]
+    framer, framed = str(row["framer_id"]), str(row["framed_id"])
+    make = best_placed if placed == "best" else _usual_at(basis.seed)
+    staged = make(basis, framer, framed, MOST)
+    harms = [usual_harm(basis, insertion.kind) for insertion in staged.insertions]
+    expected = None if np.isinf(row["budget"]) else int(row["budget"])
+
+    def fit(n: int) -> Refit:
+        added = list(zip(staged.insertions, harms, strict=True))[:n]
+        return refit(basis, with_incidents(basis.tables, basis, added), f"{n} staged", progress)
+
+    search = least_number(fit, basis.verdict, expected or MOST, MOST, basis.n_refits if expected else 0)
+    value = search.value(expected)
+    k = float(row["pareto_k"])
+    method = search.method(FIRST_ORDER if np.isnan(k) else how(k))
+    who = f"{basis.names[framer]}, staging as {basis.names[framed]}"
+    way = "best placed" if placed == "best" else "as they usually come"
+    if np.isinf(value):
+        said = f"No rival changes the verdict with {MOST} staged incidents, {way}."
+    elif np.isnan(value):
+        said = f"Refits do not bear out that {expected} staged incidents, {way}, change the verdict; more would tell."
+    else:
+        said = f"{value:.0f} staged incidents, {way}, change the verdict (cheapest: {who})."
+    note = said if not search.tried else f"{said} {search.sentence(basis, 'with')}"
+    return Margin(name, framed, value, value, value, 0.0, "incidents", said, method), search, note
+
+
+def _usual_at(seed: int) -> Callable[[Basis, str, str, int], Staged]:
+    def make(basis: Basis, framer: str, framed: str, n: int) -> Staged:
+        return usual(basis, framer, framed, n, seed)
+
+    return make
+
+
+def _tipping_margin(basis: Basis, table: pd.DataFrame) -> Margin:
+    row = table.sort_values("share", kind="stable").iloc[0]
+    share, low, high = float(row["share"]), float(row["low"]), float(row["high"])
+    name, rival = basis.names[basis.leader], basis.names.get(str(row["framer_id"]), "somebody else")
+    said = f"If {100 * share:.0f} % of what counts as {name}'s was staged by {rival}, the verdict would not hold."
+    return Margin("tipping_share", basis.leader, share, low, high, (high - low) / 4, "share", said, "draws")
+
+
+def draw(finding: Finding, names: Mapping[str, str]) -> dict[str, Figure]:
+    """Draw the budgets of all pairs, and what a staged incident of each kind moves."""
+    from violencescore.report.robustness_figures import bars
+
+    table = finding.tables["budget"]
+    found = {}
+    for placed in ("best", "usual"):
+        own = table[(table["placed"] == placed) & np.isfinite(table["budget"])].sort_values("budget").head(15)
+        labels = [
+            f"{names.get(str(r.framer_id), r.framer_id)} as {names.get(str(r.framed_id), r.framed_id)}"
+            for r in own.itertuples()
+        ]
+        if labels:
+            label = f"staged incidents to change the verdict ({placed} placed, to first order)"
+            found[f"staging-{placed}"] = bars(labels, own["budget"].tolist(), x_label=label)
+    weights = finding.tables["weights"]
+    now = weights[np.isclose(weights["times"], 1.0)]
+    if len(now):
+        label = "change of P(the runner-up first) by one staged incident"
+        found["staging-returns"] = bars(now["category"].tolist(), now["change"].tolist(), x_label=label)
+    return found
+
+
+PART = Part("staging", "How many staged incidents change the verdict?", True, examine, draw)
