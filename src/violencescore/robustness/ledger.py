@@ -27,7 +27,7 @@ from violencescore.bench.likelihood import thin_draws
 from violencescore.design import Design, build_design
 from violencescore.errors import RefusedError
 from violencescore.montecarlo import effective_size
-from violencescore.names import CATEGORY, CHAIN, DRAW, ORGANIZATION, PANELIST
+from violencescore.names import CATEGORY, CHAIN, DRAW, ORGANIZATION, PANELIST, UNREPORTED
 from violencescore.report.text import joined
 from violencescore.robustness.allotment import (
     Chances,
@@ -55,8 +55,6 @@ IntArray = npt.NDArray[np.int64]
 PARAMETERS, FALSE_FLAGS, ALLOTMENT = "rates and channels", "false flags", "who did each incident"
 REPORTING, COUNTS, WEIGHTS, REVENUE = "reporting", "counts", "weights", "revenue"
 MONTE_CARLO = "Monte-Carlo error"
-UNREPORTED = "harm_unreported"
-"""Variable of the harms that is there where unreported violence is estimated."""
 
 N_DRAWS = 2_000
 """Draws of the posterior that worlds are made of."""

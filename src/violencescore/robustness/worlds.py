@@ -236,7 +236,7 @@ def _inserted_design(design: Design, insertions: Sequence[Insertion]) -> Design:
         firm=np.array([f for part in firm for f in part], dtype=np.int64),
         forged_start=np.cumsum([0, *map(len, forged)]),
         forged=np.array([f for part in forged for f in part], dtype=np.int64),
-        period=np.full(n, window, dtype=np.int64),
+        stratum=_strata(design)[[i.kind for i in insertions]],
         perpetrator=settled,
         staged=np.where(settled == UNKNOWN, UNKNOWN, 0),
         framed=unknown,
@@ -252,6 +252,17 @@ def _inserted_design(design: Design, insertions: Sequence[Insertion]) -> Design:
     return dataclasses.replace(design, factors=factors, patterns=patterns, groups=groups)
 
 
+def _strata(design: Design) -> IntArray:
+    """Stratum of staging of an incident of each kind at the end of the window (kind)."""
+    groups = design.groups
+    inside = groups.period == design.periods.index(WINDOW)
+    stratum = design.patterns.stratum[groups.pattern]
+    last = np.full(len(design.kinds), stratum[inside].max(), dtype=np.int64)
+    for c in np.unique(groups.kind[inside]):
+        last[c] = stratum[inside & (groups.kind == c)].max()
+    return last
+
+
 def _factors_of(insertion: Insertion, n_channels: int, name_at: IntArray) -> list[int]:
     """Indices of the factors of an insertion's evidence: each channel is silent or speaks, and what it says."""
     speaking = {channel for channel, _ in insertion.named}
@@ -260,7 +271,10 @@ def _factors_of(insertion: Insertion, n_channels: int, name_at: IntArray) -> lis
 
 
 def _all_names(design: Design) -> tuple[Factors, IntArray]:
-    """Factors of every channel's silence, speech and naming of every organization; and where those namings stand."""
+    """Factors of every channel's silence, speech and naming of every organization; and where those namings stand.
+
+    What is inserted is found anew, and is no echo.
+    """
     n_channels, n_named = len(design.channels), len(design.organizations)
     channels, actors = np.arange(n_channels), np.arange(n_named)
     sizes = (n_channels, n_channels, n_channels * n_named)
@@ -269,6 +283,8 @@ def _all_names(design: Design) -> tuple[Factors, IntArray]:
         kind=np.repeat(np.array([SILENT, SPEAKS, NAMES], dtype=np.int64), sizes),
         channel=np.concatenate([channels, channels, np.repeat(channels, n_named)]),
         argument=np.concatenate([channels, channels, np.tile(actors, n_channels)]),
+        echo=np.full(sum(sizes), UNKNOWN, dtype=np.int64),
+        repeated=np.zeros(sum(sizes)),
         set_channel=none,
         set_start=np.zeros(1, dtype=np.int64),
         set_member=none,
