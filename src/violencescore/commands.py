@@ -398,22 +398,30 @@ def _fit(folder: Path, out: Path, start: float, given: Mapping[str, Any]) -> tup
     return fitted, seconds
 
 
-def _write_page(run: Run, decision: Decision, out: Path) -> None:
+def _write_page(
+    run: Run,
+    decision: Decision,
+    out: Path,
+    *,
+    calibration: Mapping[str, Any] | None = None,
+    incidents: Mapping[str, Any] | None = None,
+) -> None:
     from violencescore.output import write_file
-    from violencescore.report.page import PageContext, render_page
+    from violencescore.report.page import render_page
+    from violencescore.report.page_data import PageContext
 
-    methodology = run.methodology
-    window = methodology.window
     context = PageContext(
-        title=methodology.title or methodology.id,
-        window_text=f"{window.start} to {window.end}" if window else "",
+        title=run.methodology.title or run.methodology.id,
+        methodology=run.methodology,
+        posterior=run.posterior,
         messages=tuple(run.run.get("messages", ())),
         diagnostics=run.diagnostics,
         run=run.run,
-        methodology=methodology.model_dump(mode="json"),
-        fictional=methodology.fictional,
         panel=run.panel,
         scenarios=run.scenarios,
+        calibration=calibration,
+        evidence=run.evidence,
+        incidents=incidents,
     )
     write_file(out, render_page(decision, context).encode("utf-8"))
 

@@ -20,6 +20,7 @@ import xarray as xr
 from violencescore import __version__
 from violencescore.decision import Decision
 from violencescore.errors import Fault, InputError
+from violencescore.evidence_summary import summarize_evidence
 from violencescore.fingerprint import file_sha256
 from violencescore.jsontext import json_text
 from violencescore.methodology import Methodology, methodology_from_dict
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 RANKING, PAIRWISE, DECISION = "ranking.csv", "pairwise.csv", "decision.json"
 ATTRIBUTION, DIAGNOSTICS, POSTERIOR = "attribution.csv", "diagnostics.json", "posterior.nc"
 METHODOLOGY, RUN, PANEL, SCENARIOS = "methodology.json", "run.json", "panel.csv", "scenarios.json"
+EVIDENCE = "evidence.json"
 
 _PACKAGES = (
     "numpy", "scipy", "pandas", "xarray", "numba", "nutpie", "pymc", "pytensor", "arviz", "arviz-stats",
@@ -110,6 +112,16 @@ class Run:
                 raise InputError([Fault(str(path), f"does not hold results of scenarios ({error!r})")]) from error
         return draw_scenarios(self.posterior, self.methodology, self.diagnostics, kept)
 
+    @cached_property
+    def evidence(self) -> Mapping[str, Any] | None:
+        """What the evidence on each organization is made of (`summarize_evidence`); None in runs of before it was kept."""
+        return _read_object(self.folder / EVIDENCE) if EVIDENCE in self.run["outputs"] else None
+
+    def attribution(self) -> pd.DataFrame:
+        """Who probably did each incident: the content of ``attribution.csv``."""
+        table = pd.read_csv(self.folder / ATTRIBUTION, dtype={"incident_id": str}, keep_default_na=False)
+        return table
+
     def scores(self) -> xr.DataArray:
         """Draws of the scores (chain, draw, organization) under the methodology of the run."""
         return score_draws(self.posterior, self.methodology)
@@ -148,6 +160,7 @@ def write_run(fit: Fit, folder: str | Path, seconds: Mapping[str, float]) -> Non
         attribution_table(fit).to_csv(staging / ATTRIBUTION, index=False)
         _write_json(staging / DIAGNOSTICS, fit.diagnostics.to_json_dict(seconds))
         _write_json(staging / METHODOLOGY, methodology.model_dump(mode="json"))
+        _write_json(staging / EVIDENCE, summarize_evidence(fit))
         _write_posterior(fit.posterior, staging / POSTERIOR)
         outputs = {path.name: file_sha256(path) for path in sorted(staging.iterdir())}
         content = {

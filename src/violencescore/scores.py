@@ -71,13 +71,25 @@ def score_draws(
     if weights is None:
         weights = published_weights(posterior, methodology)
     harm = harms[f"harm_{estimand}"]
-    scores = xr.dot(harm, weights.reindex({CATEGORY: harm[CATEGORY]}, fill_value=0.0), dim=CATEGORY)
+    scores = _weighted_total(harm, weights)
     if per != "none":
         if "revenue" not in posterior.children or per not in posterior["revenue"].data_vars:
             raise RefusedError(no_estimates(per))
         scores = scores / posterior["revenue"][per]
     draws: xr.DataArray = scores.transpose("chain", "draw", ORGANIZATION).rename("score")
     return draws.assign_attrs(per=per, estimand=estimand)
+
+
+def _weighted_total(harm: xr.DataArray, weights: xr.DataArray) -> xr.DataArray:
+    """Add weight times harm category by category, in their order.
+
+    Any other order moves the last digit, and with it who is tied with whom: this one is the same on every machine, and
+    in the browser.
+    """
+    weights = weights.reindex({CATEGORY: harm[CATEGORY]}, fill_value=0.0)
+    parts = [harm.isel({CATEGORY: c}, drop=True) * weights.isel({CATEGORY: c}, drop=True) for c in range(weights.sizes[CATEGORY])]
+    total: xr.DataArray = sum(parts, start=xr.zeros_like(parts[0], dtype=float))
+    return total
 
 
 def published_weights(posterior: xr.DataTree, methodology: Methodology) -> xr.DataArray:
