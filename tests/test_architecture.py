@@ -26,9 +26,9 @@ model.signatures model.specification model.quantities model.pilot
 beside sampling
 attribution diagnostics revenue
 montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity
-fitting runs refits example prepare
+fitting evidence_summary runs refits example prepare
 report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.sensitivity
-report.page
+publication publication.phrases report.page_draws report.page_incidents report.page_data report.page
 report.terminal
 simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments
 simulation
@@ -37,11 +37,11 @@ calibration.folder calibration.workers calibration.frames calibration.tables cal
 report.calibration
 bench bench.likelihood bench.waterfall bench.channels bench.scoring bench.folds bench.comparison bench.checks
 bench.figures bench.examination report.bench
-publication publication.canonical publication.keys publication.commitment publication.panelists publication.notice
-publication.tabular publication.draws publication.phrases publication.claims publication.announcement publication.disclosure publication.bundle
+publication.canonical publication.keys publication.commitment publication.panelists publication.notice
+publication.tabular publication.draws publication.claims publication.announcement publication.disclosure publication.bundle
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
 elicitation elicitation.forms elicitation.agreement report.elicitation
-commands calibrating workbench_commands publishing weighting cli __main__
+reporting commands calibrating workbench_commands publishing weighting cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 

@@ -115,11 +115,12 @@ def demo(
     folder = out if out is not None else _free_folder("demo-run")
     fitted, seconds = _fit(example_folder(), folder, start, {})
     from violencescore.report.tables import naive_comparison_table
+    from violencescore.reporting import write_page
     from violencescore.runs import load_run
 
     page = folder / "report.html"
     written = load_run(folder)
-    _write_page(written, fitted.decision, page)
+    write_page(written, fitted.decision, page)
     rows = naive_rows(fitted.assessment, fitted.decision)
     if as_json:
         compared = [{"name": name, "times_named": n, "p_first": p.p, "true_score": truth} for name, n, p, truth in rows]
@@ -258,20 +259,30 @@ def decide(run: RunFolder, confidence: Confidence = None, as_json: AsJson = Fals
 def report(
     run: RunFolder,
     out: Annotated[Path, typer.Option(metavar="FILE.html", help="Page to write, in place of what stands there.")],
+    assessment: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Assessment of the run: show single incidents, too (they are in the file)."),
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="results.json of `calibrate`: how often the method errs.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the page of a run: table, intervals, heat map, verdict in words, what was assumed.
+    """Write the page of a run: the verdict, and what would change it, for a panel or the public.
 
-    One HTML file that needs no network and runs no script.
+    One HTML file that works from disk, without a network, in English and Spanish. Weights and stated confidence can be
+    moved in it; every table and chart follows, computed from the draws inside the file. Single incidents are in it only
+    with --assessment.
 
     Example: `violencescore report my-run --out my-run.html`
     """
+    from violencescore.reporting import write_page
     from violencescore.runs import load_run
 
     if out.is_dir():
         raise InputError([Fault("--out", "is a folder; name a file", value=str(out))])
     loaded = load_run(run)
-    _write_page(loaded, loaded.decide(), out)
+    write_page(loaded, loaded.decide(), out, assessment=assessment, calibration=calibration)
     if as_json:
         terminal.print_json({"page": str(out)})
     else:
@@ -396,34 +407,6 @@ def _fit(folder: Path, out: Path, start: float, given: Mapping[str, Any]) -> tup
         check()
         write_run(fitted, out, seconds)
     return fitted, seconds
-
-
-def _write_page(
-    run: Run,
-    decision: Decision,
-    out: Path,
-    *,
-    calibration: Mapping[str, Any] | None = None,
-    incidents: Mapping[str, Any] | None = None,
-) -> None:
-    from violencescore.output import write_file
-    from violencescore.report.page import render_page
-    from violencescore.report.page_data import PageContext
-
-    context = PageContext(
-        title=run.methodology.title or run.methodology.id,
-        methodology=run.methodology,
-        posterior=run.posterior,
-        messages=tuple(run.run.get("messages", ())),
-        diagnostics=run.diagnostics,
-        run=run.run,
-        panel=run.panel,
-        scenarios=run.scenarios,
-        calibration=calibration,
-        evidence=run.evidence,
-        incidents=incidents,
-    )
-    write_file(out, render_page(decision, context).encode("utf-8"))
 
 
 def _free_folder(name: str) -> Path:

@@ -10,8 +10,8 @@ import pandas as pd
 from violencescore.methodology import Methodology
 from violencescore.names import OTHER, category_label
 
-MOST = 400
-"""Incidents that are listed: the gravest, so that the page stays small."""
+MOST, MOST_EXPLAINED = 400, 40
+"""Incidents that are listed, the gravest, and of these those whose attribution is explained: the page stays small."""
 
 
 def incident_rows(

@@ -113,15 +113,18 @@ function drawAxis(svg, name, scale, y, ticks, format) {
  * `line` is a place to compare with.
  */
 function drawIntervals(svg, width, { rows, scale, ghosts = [], line = null, lineText = "", axis }) {
-  const height = 44, top = line === null ? 8 : 26, bottom = top + rows.length * height;
-  scale.range([8, width - 12]);
+  const height = 44, top = line === null ? 8 : 26, bottom = top + rows.length * height, left = 14, right = width - 20;
   const at = (i) => top + i * height;
+  scale.range([left, right]);
+  part(svg, "tracks", rows, "line").attr("x1", left).attr("x2", right).attr("y1", (_, i) => at(i) + 28).attr("y2", (_, i) => at(i) + 28).attr("stroke", GRID);
+  part(svg, "line", line === null ? [] : [line], "line").attr("x1", (d) => scale(d)).attr("x2", (d) => scale(d)).attr("y1", 18)
+    .attr("y2", bottom).attr("stroke", INK).attr("stroke-width", 1.5).attr("stroke-dasharray", "5 3");
   const names = part(svg, "names", rows, "text").attr("x", 0).attr("y", (_, i) => at(i) + 14).attr("fill", INK)
     .attr("font-weight", (d) => (d.bold ? 700 : 400));
   fitText(names, (d) => d.name, width * 0.5);
   part(svg, "numbers", rows, "text").attr("x", width).attr("y", (_, i) => at(i) + 14).attr("text-anchor", "end").attr("fill", INK)
+    .attr("stroke", "#ffffff").attr("stroke-width", 4).attr("paint-order", "stroke")
     .attr("font-weight", (d) => (d.bold ? 700 : 400)).text((d) => d.text);
-  part(svg, "tracks", rows, "line").attr("x1", 8).attr("x2", width - 12).attr("y1", (_, i) => at(i) + 28).attr("y2", (_, i) => at(i) + 28).attr("stroke", GRID);
   part(svg, "ghosts", ghosts, "line").attr("x1", (d) => scale(d.low)).attr("x2", (d) => scale(d.high))
     .attr("y1", (d) => at(d.i) + 35).attr("y2", (d) => at(d.i) + 35).attr("stroke", AMBER).attr("stroke-width", 2).attr("stroke-dasharray", "4 2");
   part(svg, "ghost-middles", ghosts, "path").attr("transform", (d) => `translate(${scale(d.middle)},${at(d.i) + 35})`)
@@ -130,8 +133,6 @@ function drawIntervals(svg, width, { rows, scale, ghosts = [], line = null, line
     .attr("y1", (_, i) => at(i) + 28).attr("y2", (_, i) => at(i) + 28).attr("stroke", (d) => (d.bold ? BLUE : MID)).attr("stroke-width", 6);
   part(svg, "middles", rows, "circle").attr("cx", (d) => scale(d.middle)).attr("cy", (_, i) => at(i) + 28).attr("r", 5)
     .attr("fill", (d) => (d.bold ? BLUE : MUTED));
-  part(svg, "line", line === null ? [] : [line], "line").attr("x1", (d) => scale(d)).attr("x2", (d) => scale(d)).attr("y1", 18)
-    .attr("y2", bottom).attr("stroke", INK).attr("stroke-width", 1.5).attr("stroke-dasharray", "5 3");
   part(svg, "line-text", line === null ? [] : [line], "text").attr("x", (d) => scale(d)).attr("y", 12).attr("text-anchor", "end")
     .attr("fill", INK).attr("font-size", 12).text(lineText);
   drawAxis(svg, "axis", scale, bottom, axis.ticks ?? 5, axis.format);

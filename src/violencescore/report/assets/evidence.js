@@ -56,7 +56,7 @@ function namedPart() {
   });
   const worst = sums.reduce((a, b) => (b.blamed > a.blamed ? b : a), sums[0]);
   const said = worst ? el("p", {}, t("named.conclude", { name: nameOf(worst.k), blamed: fixed(worst.blamed, 0), named: fixed(worst.named, 0) })) : null;
-  return [el("h3", {}, t("named.title")), said, table.node];
+  return [el("h3", {}, t("named.title")), said, el("details", {}, el("summary", {}, t("table")), table.node)];
 }
 
 function stagedPart() {

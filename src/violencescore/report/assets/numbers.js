@@ -10,9 +10,9 @@ function roundEven(value) {
 
 function fixed(value, digits) {
   const power = 10 ** digits, scaled = value * power;
-  // A tie is a tie only if the product is exact: halves, quarters and the like.
-  if (Math.abs(scaled % 1) === 0.5 && scaled / power === value) return (roundEven(scaled) / power).toFixed(digits);
-  return value.toFixed(digits);
+  // Only halves, quarters and the like are ties: decimals such as 0.005 are not held exactly.
+  const isTie = Math.abs(scaled % 1) === 0.5 && Number.isInteger(value * 2 ** (digits + 1));
+  return (isTie ? roundEven(scaled) / power : value).toFixed(digits);
 }
 
 function grouped(text) {

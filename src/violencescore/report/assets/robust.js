@@ -41,7 +41,7 @@ function confidenceChart() {
   const scale = d3.scaleLinear([0.5, 1], [0, 1]);
   return makeChart("by-confidence", t("confidence.title"), {
     draw: (svg, width) => {
-      scale.range([4, width - 12]);
+      scale.range([14, width - 20]);
       const parts = stretches(app.current), bottom = 62;
       part(svg, "stretches", parts, "rect").attr("x", (d) => scale(d.from)).attr("width", (d) => Math.max(scale(d.to) - scale(d.from), 1))
         .attr("y", 22).attr("height", 36).attr("fill", (d) => fills[d.outcome]).attr("stroke", MUTED).attr("stroke-width", 0.6);
@@ -162,14 +162,14 @@ function scenariosPart() {
   const others = done.filter((row) => placeOf(row.leader) !== leader), missing = rows.length - done.length;
   const said = done.length ? [others.length ? t("scenarios.other", { others: others.length, n: done.length, name }) : t("scenarios.same", { n: done.length, name })] : [];
   if (missing) said.push(t("scenarios.missing", { n: missing }));
-  const table = makeTable(t("scenarios.caption"), [t("scenario"), t("panel.leader"), t("pFirst"), t("scenarios.ofLeader", { name }), t("outcomeHead")], 2, "wide");
+  const table = makeTable(t("scenarios.caption"), [t("scenario"), t("outcomeHead"), t("panel.leader"), t("pFirst"), t("scenarios.ofLeader", { name })], 3, "wide");
   table.update(rows.map((row) => {
     const own = row.p_first[DATA.decision.leader], best = row.leader === null ? null : row.p_first[row.leader];
     const first = row.leader === null ? MISSING : { text: nameOf(placeOf(row.leader)), small: placeOf(row.leader) === leader ? "" : t("notVerdicts") };
     const statuses = { not_converged: "did not converge", refused: "cannot be computed", not_run: "not run" };
     const outcome = row.status === "done" ? t(`short.${row.outcome}`) : tr(statuses[row.status]);
-    return [{ text: row.name, small: trParts(row.changes) }, first, best ? plusMinus(best.p, best.mcse) : MISSING, own ? plusMinus(own.p, own.mcse) : MISSING,
-      { text: outcome, small: row.note ? tr(row.note) : "" }];
+    return [{ text: row.name, small: trParts(row.changes) }, { text: outcome, small: row.note ? tr(row.note) : "" }, first,
+      best ? plusMinus(best.p, best.mcse) : MISSING, own ? plusMinus(own.p, own.mcse) : MISSING];
   }));
   return [el("h3", {}, t("scenarios.title")), el("ul", {}, said.map((s) => el("li", {}, s))), table.node];
 }

@@ -120,12 +120,12 @@ function worldsChart() {
       .attr("stroke-dasharray", (_, i) => (i ? "5 3" : null));
     part(svg, "bar-text", [at], "text").attr("x", at).attr("y", 12).attr("font-size", 12).attr("fill", INK)
       .attr("text-anchor", at > 0.8 * width ? "end" : "middle").text(t("required", { required: percent(app.current.verdict.confidence) }));
-    let x = 0;
-    part(svg, "key", parts, "rect").attr("x", 0).attr("y", (_, i) => bottom + 8 + i * 20).attr("width", 12).attr("height", 12)
-      .attr("fill", (_, i) => fills[i]).attr("stroke", MUTED);
-    const words = part(svg, "key-text", parts, "text").attr("x", 20).attr("y", (_, i) => bottom + 19 + i * 20).attr("fill", INK);
-    fitText(words, ([name, count]) => `${name}: ${count}`, width - 20);
-    return bottom + 12 + parts.length * 20 + x;
+    const key = parts.map(([name, count], group) => ({ name, count, group })).filter(({ count }) => count);
+    part(svg, "key", key, "rect").attr("x", 0).attr("y", (_, i) => bottom + 8 + i * 20).attr("width", 12).attr("height", 12)
+      .attr("fill", (d) => fills[d.group]).attr("stroke", MUTED);
+    const words = part(svg, "key-text", key, "text").attr("x", 20).attr("y", (_, i) => bottom + 19 + i * 20).attr("fill", INK);
+    fitText(words, ({ name, count }) => `${name}: ${count}`, width - 20);
+    return bottom + 12 + key.length * 20;
   };
   return makeChart("worlds", t("worlds.title"), {
     draw,
@@ -162,7 +162,7 @@ function rankingTable() {
     const rows = ordered().map((row) => [
       { text: nameOf(row.k), mark: row.k === selected ? "chosen" : "", small: row.k === selected ? t("short.selected") : "" },
       { text: formatProbability(row.p, row.mcse), value: row.p },
-      { text: `± ${errorText(row.mcse)}`, value: row.mcse },
+      { text: `±\u00a0${errorText(row.mcse)}`, value: row.mcse },
       { text: fixed(row.expected, 1), value: row.expected },
       { text: intervalText(general(row.rankLow), general(row.rankHigh)) },
       { text: format.write(row.median), value: row.median },

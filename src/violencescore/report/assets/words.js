@@ -77,4 +77,4 @@ function reasonSentences(verdict, summary) {
 }
 
 const shown = ({ p, mcse }) => ({ p: formatProbability(p, mcse), error: errorText(mcse) });
-const plusMinus = (p, mcse) => ({ text: formatProbability(p, mcse), value: p, small: `± ${errorText(mcse)}` });
+const plusMinus = (p, mcse) => ({ text: formatProbability(p, mcse), value: p, small: `±\u00a0${errorText(mcse)}` });
