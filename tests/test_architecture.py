@@ -27,7 +27,7 @@ beside sampling
 attribution diagnostics revenue
 montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity
 fitting evidence_summary runs refits example prepare
-report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.sensitivity
+report report.text report.identification report.sentences report.figures report.figure_files report.tables report.scenarios report.sensitivity
 publication publication.phrases report.page_draws report.page_incidents report.page_data report.page
 report.terminal
 simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.assessments

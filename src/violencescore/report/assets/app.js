@@ -63,16 +63,17 @@ function start() {
   app.setting = app.published.setting;
   app.current = app.published;
   app.isWhatIf = false;
+  app.most = 2 * Math.max(...app.setting.weights) || 1;
   const given = readFragment();
   app.language = given.language ?? (navigator.language?.startsWith("es") ? "es" : "en");
   build();
-  if (given.setting) apply(given.setting);
+  if (given.setting) apply(given.setting, true);
   scheduleFlips();
   addEventListener("resize", () => { const before = app.width; measure(); if (app.width !== before) refresh(); });
   addEventListener("hashchange", () => {
     const moved = readFragment();
     if (moved.language && moved.language !== app.language) speak(moved.language);
-    if (moved.setting) apply(moved.setting);
+    if (moved.setting) apply(moved.setting, true);
   });
   addEventListener("beforeprint", () => document.querySelectorAll("figure details").forEach((details) => { details.open = true; }));
 }

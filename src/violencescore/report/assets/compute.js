@@ -266,37 +266,28 @@ function smallestSet(summary, sample, confidence, errors) {
   return summary.order.filter((k) => inside[k]);
 }
 
-/** Who is likeliest first if one weight is changed and the others stay; `Infinity` leaves that category alone. */
-function makeLeaderOf(sample, weights, per, c) {
-  const rest = weigh(sample, weights.map((w, i) => (i === c ? 0 : w)), per), harm = sample.harm[c];
-  const by = per === "none" ? null : sample.per[per];
-  const { n, size } = sample;
-  return (weight) => {
-    const first = new Float64Array(n);
-    for (let d = 0; d < size; d++) {
-      let best = -Infinity, tied = 0;
-      const at = d * n;
-      for (let k = 0; k < n; k++) {
-        const h = by === null ? harm[at + k] : harm[at + k] / by[at + k];
-        const own = weight === Infinity ? h : rest[at + k] + weight * h;
-        if (own > best) { best = own; tied = 1; } else if (own === best) tied++;
-      }
-      for (let k = 0; k < n; k++) {
-        const h = by === null ? harm[at + k] : harm[at + k] / by[at + k];
-        if ((weight === Infinity ? h : rest[at + k] + weight * h) === best) first[k] += 1 / tied;
-      }
+/** Who is likeliest first under some weights. */
+function leaderUnder(sample, weights, per) {
+  const { n, size } = sample, scores = weigh(sample, weights, per), first = new Float64Array(n);
+  for (let at = 0; at < size * n; at += n) {
+    let best = -Infinity, tied = 0;
+    for (let k = 0; k < n; k++) {
+      if (scores[at + k] > best) { best = scores[at + k]; tied = 1; } else if (scores[at + k] === best) tied++;
     }
-    let leader = 0;
-    for (let k = 1; k < n; k++) if (first[k] > first[leader] + 1e-9) leader = k;
-    return leader;
-  };
+    for (let k = 0; k < n; k++) if (scores[at + k] === best) first[k] += 1 / tied;
+  }
+  let leader = 0;
+  for (let k = 1; k < n; k++) if (first[k] > first[leader] + 1e-9) leader = k;
+  return leader;
 }
 
 const STEPS = 14;
 
 /** How far a weight must move, down and up, before another is the likeliest first: {down, up}, each {weight, leader} or null. */
 function findFlips(sample, weights, per, c) {
-  const leaderOf = makeLeaderOf(sample, weights, per, c);
+  // However large a weight, in the end it is as if it alone counted.
+  const changed = (weight) => weights.map((w, i) => (weight === Infinity ? Number(i === c) : i === c ? weight : w));
+  const leaderOf = (weight) => leaderUnder(sample, changed(weight), per);
   const scale = Math.max(...weights, 1e-9), now = weights[c], leader = leaderOf(now);
   const search = (points) => {
     let kept = now;

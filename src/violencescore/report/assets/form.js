@@ -63,5 +63,5 @@ function showOnSliders(rows, say) {
   if (fault) { say(fault); return; }
   const weights = rows.map((row) => Number(row.points.value) / Number(row.units.value)), scale = total(app.published.setting.weights) / total(weights);
   say("");
-  apply({ weights: weights.map((w) => w * scale) });
+  apply({ weights: weights.map((w) => w * scale) }, true);
 }

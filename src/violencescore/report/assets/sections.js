@@ -80,7 +80,7 @@ function statusBar() {
   const bar = el("div", { id: "bar", role: "region", "aria-label": t("whatif.title") },
     el("p", {}, el("strong", {}, `${t("whatif.published")}: `), published),
     el("p", { class: "now" }, el("strong", {}, `${t("whatif.now")}: `), now),
-    el("button", { type: "button", onclick: () => apply(publishedSetting()) }, t("whatif.back")));
+    el("button", { type: "button", onclick: () => apply(publishedSetting(), true) }, t("whatif.back")));
   onUpdate((current) => {
     bar.hidden = !app.isWhatIf;
     if (app.isWhatIf) setText(now, short(current));
@@ -219,16 +219,13 @@ function scoresChart() {
   };
   return makeChart("scores", t("scores.title"), {
     draw: (svg, width) => {
-      const format = scoreFormat(), axis = scale(), [low, high] = axis.domain();
-      const inside = (row) => Number.isFinite(row.median) && row.low >= low && row.high <= high;
-      const ghosts = app.isWhatIf && app.setting.per === app.published.setting.per
-        ? ordered().map((row, i) => ({ i, ...app.published.summary.organizations[row.k] })).map((row) => ({ ...row, middle: row.median })).filter(inside) : [];
+      const format = scoreFormat();
       return drawIntervals(svg, width, {
         rows: ordered().map((row) => ({
           low: row.low ?? 0, high: row.high ?? 0, middle: row.median ?? 0, name: nameOf(row.k), bold: row.k === app.current.summary.leader,
           text: `${format.write(row.median)} (${intervalText(format.write(row.low), format.write(row.high))})`,
         })),
-        scale: axis, ghosts, axis: { format: (value) => format.write(value), title: t("scores.axis") + unit(format) },
+        scale: scale(), axis: { format: (value) => format.write(value), title: t("scores.axis") + unit(format) },
       });
     },
     head: () => [t("organization"), t("score"), "5 %", "95 %"],
@@ -240,7 +237,7 @@ function scoresChart() {
     conclude: () => {
       const [first, second] = ordered();
       if (!second) return t("scores.one");
-      return t(first.low <= second.high ? "scores.overlap" : "scores.apart", { first: nameOf(first.k), second: nameOf(second.k) }) + ghostText();
+      return t(first.low <= second.high ? "scores.overlap" : "scores.apart", { first: nameOf(first.k), second: nameOf(second.k) });
     },
   });
 }

@@ -6,18 +6,17 @@ const RULE = { margin: DATA.decision.margin, extendWithin: DATA.decision.extend_
 
 const total = (values) => values.reduce((a, b) => a + b, 0);
 
-/** The presets: each panelist's weights are scaled to the same sum as the published ones, which changes no rank. */
+/** The presets. Weights are taken as they are: to scale them would change no rank, but could break ties by rounding. */
 function presets() {
-  const published = DATA.draws.weights, sum = total(published);
-  const scaled = (weights) => (total(weights) > 0 ? weights.map((w) => (w * sum) / total(weights)) : weights);
+  const published = DATA.draws.weights;
   const found = [
     { key: "published", text: () => t("weights.published"), weights: published },
-    { key: "equal", text: () => t("weights.equal"), weights: scaled(published.map((w) => (w > 0 ? 1 : 0))) },
+    { key: "equal", text: () => t("weights.equal"), weights: published.map((w) => (w > 0 ? 1 : 0)) },
   ];
   const killings = published.map((w, c) => (CATEGORIES[c].element === "killing" ? w : 0));
   if (total(killings) > 0) found.push({ key: "killings", text: () => t("weights.killings"), weights: killings });
   (DATA.panel ?? []).forEach((row, i) => {
-    found.push({ key: `panelist-${i}`, text: () => t("weights.panelist", { name: row.panelist_id }), weights: scaled(row.weights) });
+    found.push({ key: `panelist-${i}`, text: () => t("weights.panelist", { name: row.panelist_id }), weights: row.weights });
   });
   return found;
 }
@@ -75,8 +74,9 @@ app.summaryOf = (summary) => {
 
 const sameWeights = (a, b) => a.length === b.length && a.every((w, i) => w === b[i]);
 
-/** Change the setting, and everything that follows from it. */
-function apply(change) {
+/** Change the setting, and everything that follows from it; `anew`: sliders take a new scale. */
+function apply(change, anew = false) {
+  if (anew) app.most = 2 * Math.max(...(change.weights ?? app.setting.weights)) || 1;
   const setting = { ...app.setting, ...change }, published = app.published.setting;
   const asPublished = sameWeights(setting.weights, published.weights) && setting.per === published.per;
   const moved = !app.current || !sameWeights(setting.weights, app.setting.weights) || setting.per !== app.setting.per;
@@ -145,7 +145,7 @@ async function loadSetting(file, say) {
     if (content.format === SETTING_FORMAT) setting = readSetting({ ...content, weights: CATEGORIES.map(({ label }) => content.weights[label]) });
   } catch { /* said below */ }
   say(setting ? t("weights.loaded") : t("weights.bad"));
-  if (setting) apply(setting);
+  if (setting) apply(setting, true);
 }
 
 // The controls
@@ -171,12 +171,12 @@ function presetChoice() {
   const options = known.map((preset) => el("option", { value: preset.key }, preset.text()));
   const select = el("select", { id: "preset", onchange: () => {
     const chosen = known.find((preset) => preset.key === select.value);
-    if (chosen) apply({ weights: chosen.weights });
+    if (chosen) apply({ weights: chosen.weights }, true);
   } }, options, el("option", { value: "own" }, t("weights.own")));
   onUpdate(() => {
     select.value = known.find((preset) => sameWeights(preset.weights, app.setting.weights))?.key ?? "own";
   });
-  const back = el("button", { type: "button", id: "back", onclick: () => apply(publishedSetting()) }, t("whatif.back"));
+  const back = el("button", { type: "button", id: "back", onclick: () => apply(publishedSetting(), true) }, t("whatif.back"));
   onUpdate(() => { back.disabled = !app.isWhatIf; });
   return el("p", { class: "choice" }, el("label", { for: "preset" }, t("weights.preset")), select, back);
 }
@@ -191,27 +191,27 @@ function perChoice() {
 }
 
 function sliders() {
-  const most = 2 * Math.max(...presets().flatMap((preset) => preset.weights));
-  const rows = CATEGORIES.map((category, c) => slider(category, c, most));
+  const rows = CATEGORIES.map(slider);
   const nothing = el("p", { class: "caution" }, t("weights.zero"));
   onUpdate(() => { nothing.hidden = total(app.setting.weights) > 0; });
   return el("div", { class: "sliders" }, rows, nothing);
 }
 
-function slider(category, c, most) {
+function slider(category, c) {
   const words = categoryWords(category), published = app.published.setting.weights[c];
   const set = (value) => {
     if (!Number.isFinite(value) || value < 0) return;
     apply({ weights: app.setting.weights.map((w, i) => (i === c ? value : w)) });
   };
-  const range = el("input", { type: "range", id: `w${c}`, min: 0, max: most, step: "any", oninput: () => set(Number(range.value)) });
+  const range = el("input", { type: "range", id: `w${c}`, min: 0, max: app.most, step: "any", oninput: () => set(Number(range.value)) });
   const number = el("input", { type: "number", id: `n${c}`, min: 0, step: "any", "aria-label": t("weights.number", { category: words }),
     onchange: () => set(number.value === "" ? NaN : Number(number.value)) });
   const button = (sign, factor, label) => el("button", { type: "button", class: "quiet", "aria-label": t(label, { category: words }),
     onclick: () => set(factor * app.setting.weights[c]) }, sign);
   onUpdate(() => {
     const value = app.setting.weights[c];
-    if (value > Number(range.max)) range.max = value;
+    const most = Math.max(app.most, value);
+    if (Number(range.max) !== most) range.max = most;
     if (Number(range.value) !== value) range.value = value;
     if (document.activeElement !== number || Number(number.value) !== value) number.value = String(Number(value.toPrecision(6)));
     range.setAttribute("aria-valuetext", general(value));
