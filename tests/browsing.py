@@ -36,7 +36,14 @@ def opened(browser: Browser, path: Path, fragment: str = "#lang=en", **options: 
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
     own = path.as_uri()
-    page.on("request", lambda request: request.url.split("#")[0] not in (own,) and not request.url.startswith(("data:", "blob:")) and wrong.append(request.url))
+    page.on(
+        "request",
+        lambda request: (
+            request.url.split("#")[0] not in (own,)
+            and not request.url.startswith(("data:", "blob:"))
+            and wrong.append(request.url)
+        ),
+    )
     page.goto(own + fragment)
     yield page
     context.close()

@@ -56,7 +56,10 @@ def page_case(
     score=None, decision=None, real=False, **context,
 ) -> PageCase:  # fmt: skip
     """Draws that are alike from one to the next, with ties among small counts, and a page of them."""
-    parts = [Category(element="killing", victim_role=role, weight=w) for role, w in zip(ROLES, (3, 2.5, 2, 1, 3, 3, 1.5))]
+    parts = [
+        Category(element="killing", victim_role=role, weight=w)
+        for role, w in zip(ROLES, (3, 2.5, 2, 1, 3, 3, 1.5), strict=True)
+    ]
     parts += [Category(element=f"harm {i}", weight=0.1 * (i + 1)) for i in range(7)]
     update = {"category": tuple(parts[:categories]), "fictional": True}
     update |= {"score": KLEIMAN.score.model_copy(update=score or {})}
@@ -117,7 +120,10 @@ def hand_evidence(posterior):
 
 
 def hand_incidents(organizations, text="CASE-1"):
-    steps = [{"item": "before the evidence", "bits": -1.0, "p": 0.33}, {"item": f"press names {text}", "bits": 2.0, "p": 0.67}]
+    steps = [
+        {"item": "before the evidence", "bits": -1.0, "p": 0.33},
+        {"item": f"press names {text}", "bits": 2.0, "p": 0.67},
+    ]
     row = {
         "incident_id": text, "date": "2026-07-03", "region": text, "weight": 3.0, "harms": [["killing", "police", 2.0]],
         "evidence": [["press", organizations[0]]], "p": [0.67, *[0.1] * (len(organizations) - 1)], "p_other": 0.1,

@@ -18,7 +18,6 @@ from violencescore.report import terminal
 if TYPE_CHECKING:
     from violencescore.decision import Decision
     from violencescore.fitting import Fit
-    from violencescore.runs import Run
 
 app = typer.Typer(
     name="violencescore",

@@ -114,13 +114,12 @@ class Run:
 
     @cached_property
     def evidence(self) -> Mapping[str, Any] | None:
-        """What the evidence on each organization is made of (`summarize_evidence`); None in runs of before it was kept."""
+        """What `summarize_evidence` found; None in a run that was written before it was kept."""
         return _read_object(self.folder / EVIDENCE) if EVIDENCE in self.run["outputs"] else None
 
     def attribution(self) -> pd.DataFrame:
         """Who probably did each incident: the content of ``attribution.csv``."""
-        table = pd.read_csv(self.folder / ATTRIBUTION, dtype={"incident_id": str}, keep_default_na=False)
-        return table
+        return pd.read_csv(self.folder / ATTRIBUTION, dtype={"incident_id": str}, keep_default_na=False)
 
     def scores(self) -> xr.DataArray:
         """Draws of the scores (chain, draw, organization) under the methodology of the run."""

@@ -87,8 +87,9 @@ def _weighted_total(harm: xr.DataArray, weights: xr.DataArray) -> xr.DataArray:
     in the browser.
     """
     weights = weights.reindex({CATEGORY: harm[CATEGORY]}, fill_value=0.0)
-    parts = [harm.isel({CATEGORY: c}, drop=True) * weights.isel({CATEGORY: c}, drop=True) for c in range(weights.sizes[CATEGORY])]
-    total: xr.DataArray = sum(parts, start=xr.zeros_like(parts[0], dtype=float))
+    total = xr.zeros_like(harm.isel({CATEGORY: 0}, drop=True), dtype=float)
+    for c in range(weights.sizes[CATEGORY]):
+        total = total + weights.isel({CATEGORY: c}, drop=True) * harm.isel({CATEGORY: c}, drop=True)
     return total
 
 

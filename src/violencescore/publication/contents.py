@@ -24,7 +24,7 @@ from violencescore.report.page import render_page
 from violencescore.report.page_data import PageContext
 from violencescore.report.page_incidents import incident_rows
 from violencescore.report.text import shown_text
-from violencescore.scenarios import draw_scenarios, result_from_json
+from violencescore.scenarios import ScenarioResult, draw_scenarios, result_from_json
 from violencescore.scores import published_weights, score_draws
 from violencescore.verdict import decide_posterior
 
@@ -55,7 +55,7 @@ class Stated:
     sealed
         Whether the panel's weights are sealed, and only their pool is known.
     evidence, incidents
-        What the page shows of the evidence, as far as it is disclosed: as in `violencescore.report.page_data.PageContext`.
+        What the page shows of the evidence, as far as it is disclosed: as in `report.page_data.PageContext`.
     """
 
     chain: tuple[Commitment, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,9 +27,8 @@ if TYPE_CHECKING:
 FORMAT = "violencescore page 1"
 _PHRASES = (
     "rule", "window", "chosen", "winner", "recorded", "draws", "calibration", "no_calibration", "baseline", "pair",
-    "smallest_set", "rehearsal", "fictional", "preliminary", "committed", "amended", "score", "rank", "one_rank", "first",
+    "smallest_set", "rehearsal", "fictional", "preliminary", "score",
 )  # fmt: skip
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +149,7 @@ def _panel(context: PageContext) -> list[dict[str, Any]] | None:
         return None
     labels = list(context.methodology.category_labels)
     weights = context.posterior["weights"].to_dataset()["panel_weight"]
-    kept = ("panelist_id", "leader", "p_first", "mcse", "same_as_verdict", "leader_without", "p_first_without", "mcse_without")
+    kept = ("panelist_id", "leader", "p_first", "mcse", "p_first_without", "mcse_without")
     rows = []
     for row in context.panel.to_dict("records"):
         own = weights.sel({PANELIST: row["panelist_id"]}).reindex({CATEGORY: labels}, fill_value=0.0)

@@ -3,6 +3,21 @@
 const INK = "#1f2933", MUTED = "#52606d", GRID = "#d9dfe6", BLUE = "#1d4f91", MID = "#8fb3dd", PALE = "#dbe3ec", AMBER = "#8a4b08";
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
+/** As D3's `attr` and `text`, but only what changed is set: what did not change costs nothing to draw. */
+d3.selection.prototype.put = function (name, value) {
+  return this.each(function (datum, i, group) {
+    const now = typeof value === "function" ? value.call(this, datum, i, group) : value;
+    this.held ??= {};
+    if (this.held[name] === now) return;
+    this.held[name] = now;
+    if (now === null) this.removeAttribute(name);
+    else this.setAttribute(name, now);
+  });
+};
+d3.selection.prototype.say = function (value) {
+  return this.each(function (datum, i, group) { setText(this, String(typeof value === "function" ? value.call(this, datum, i, group) : value)); });
+};
+
 const shadeOf = d3.interpolateRgb("#ffffff", BLUE);
 const shades = Array.from({ length: 101 }, (_, i) => shadeOf(i / 100));
 const shade = (p) => shades[Math.round(100 * Math.min(Math.max(p || 0, 0), 1))];
@@ -14,8 +29,8 @@ const inkOn = (p) => (p > 0.55 ? "#ffffff" : INK);
  */
 function makeChart(id, title, { draw, rows, conclude, head, tableCaption, nLeft = 1, open = false }) {
   const caption = el("figcaption", { id: `${id}-caption` });
-  const svg = d3.create("svg").attr("role", "img").attr("aria-labelledby", `${id}-caption`).attr("id", `${id}-chart`)
-    .attr("font-family", FONT).attr("font-size", 13);
+  const svg = d3.create("svg").put("role", "img").put("aria-labelledby", `${id}-caption`).put("id", `${id}-chart`)
+    .put("font-family", FONT).put("font-size", 13);
   const table = makeTable(tableCaption, head(), nLeft);
   const details = el("details", { open }, el("summary", {}, t("table")), table.node);
   const button = (kind, listener) =>
@@ -26,7 +41,7 @@ function makeChart(id, title, { draw, rows, conclude, head, tableCaption, nLeft 
   onUpdate(() => {
     setText(caption, conclude());
     const width = app.width, height = draw(svg, width);
-    svg.attr("viewBox", `0 0 ${width} ${height}`).attr("width", width).attr("height", height);
+    svg.put("viewBox", `0 0 ${width} ${height}`).put("width", width).put("height", height);
     table.update(rows(), head());
   });
   return node;
@@ -65,7 +80,7 @@ function fitText(selection, text, width) {
     const whole = typeof text === "function" ? text(datum, i) : text;
     const cut = whole.length > most ? `${whole.slice(0, most - 1)}…` : whole;
     if (this.firstChild?.nodeValue === cut && this.lastChild?.textContent === whole) return;
-    this.replaceChildren(document.createTextNode(cut), d3.create("svg:title").text(whole).node());
+    this.replaceChildren(document.createTextNode(cut), d3.create("svg:title").say(whole).node());
   });
 }
 
@@ -76,36 +91,36 @@ function drawHeatMap(svg, width, { names, columns, values, write, columnsTitle, 
   const left = nameWidth(width), top = slanted ? 118 : 46, height = 30;
   const cell = (width - left - (slanted ? 40 : 0)) / Math.max(columns.length, 1);
   const small = cell < 40 ? 10 : 13;
-  part(svg, "title", columnsTitle ? [columnsTitle] : [], "text").attr("x", left).attr("y", 13).attr("fill", MUTED).attr("font-size", 12).text((d) => d);
-  part(svg, "columns", columns, "text").attr("fill", MUTED).attr("font-size", slanted ? 11 : small)
-    .attr("text-anchor", slanted ? "start" : "middle")
-    .attr("transform", (_, j) => `translate(${left + (j + 0.5) * cell},${top - 8})${slanted ? " rotate(-40)" : ""}`)
-    .text((d) => d);
-  const labels = part(svg, "names", names, "text").attr("x", left - 8).attr("y", (_, i) => top + (i + 0.5) * height)
-    .attr("dy", "0.35em").attr("text-anchor", "end").attr("fill", INK);
+  part(svg, "title", columnsTitle ? [columnsTitle] : [], "text").put("x", left).put("y", 13).put("fill", MUTED).put("font-size", 12).say((d) => d);
+  part(svg, "columns", columns, "text").put("fill", MUTED).put("font-size", slanted ? 11 : small)
+    .put("text-anchor", slanted ? "start" : "middle")
+    .put("transform", (_, j) => `translate(${left + (j + 0.5) * cell},${top - 8})${slanted ? " rotate(-40)" : ""}`)
+    .say((d) => d);
+  const labels = part(svg, "names", names, "text").put("x", left - 8).put("y", (_, i) => top + (i + 0.5) * height)
+    .put("dy", "0.35em").put("text-anchor", "end").put("fill", INK);
   fitText(labels, (d) => d, left - 8);
   const cells = values.flatMap((row, i) => row.map((value, j) => ({ value, i, j })));
-  part(svg, "cells", cells, "rect").attr("x", (d) => left + d.j * cell + 1).attr("y", (d) => top + d.i * height + 1)
-    .attr("width", Math.max(cell - 2, 1)).attr("height", height - 2).attr("fill", (d) => (d.value === null ? "#ffffff" : shade(d.value)))
-    .attr("stroke", GRID).attr("stroke-width", 0.5);
-  part(svg, "numbers", cells, "text").attr("x", (d) => left + (d.j + 0.5) * cell).attr("y", (d) => top + (d.i + 0.5) * height)
-    .attr("dy", "0.35em").attr("text-anchor", "middle").attr("font-size", small).attr("fill", (d) => inkOn(d.value))
-    .text((d) => (d.value === null ? MISSING : write(d.value)));
+  part(svg, "cells", cells, "rect").put("x", (d) => left + d.j * cell + 1).put("y", (d) => top + d.i * height + 1)
+    .put("width", Math.max(cell - 2, 1)).put("height", height - 2).put("fill", (d) => (d.value === null ? "#ffffff" : shade(d.value)))
+    .put("stroke", GRID).put("stroke-width", 0.5);
+  part(svg, "numbers", cells, "text").put("x", (d) => left + (d.j + 0.5) * cell).put("y", (d) => top + (d.i + 0.5) * height)
+    .put("dy", "0.35em").put("text-anchor", "middle").put("font-size", small).put("fill", (d) => inkOn(d.value))
+    .say((d) => (d.value === null ? MISSING : write(d.value)));
   return top + names.length * height + 4;
 }
 
 /** The marks of one layer, as many as there are data, updated in place. */
 function part(svg, name, data, tag) {
   let layer = svg.select(`g.${name}`);
-  if (layer.empty()) layer = svg.append("g").attr("class", name);
+  if (layer.empty()) layer = svg.append("g").put("class", name);
   return layer.selectAll(tag).data(data).join(tag);
 }
 
 function drawAxis(svg, name, scale, y, ticks, format) {
   let layer = svg.select(`g.${name}`);
-  if (layer.empty()) layer = svg.append("g").attr("class", name);
-  layer.attr("transform", `translate(0,${y})`).call(d3.axisBottom(scale).ticks(ticks).tickFormat(format).tickSizeOuter(0));
-  layer.attr("font-family", FONT).attr("font-size", 11).attr("color", MUTED);
+  if (layer.empty()) layer = svg.append("g").put("class", name);
+  layer.put("transform", `translate(0,${y})`).call(d3.axisBottom(scale).ticks(ticks).tickFormat(format).tickSizeOuter(0));
+  layer.put("font-family", FONT).put("font-size", 11).put("color", MUTED);
 }
 
 /**
@@ -116,28 +131,28 @@ function drawIntervals(svg, width, { rows, scale, ghosts = [], line = null, line
   const height = 44, top = line === null ? 8 : 26, bottom = top + rows.length * height, left = 14, right = width - 20;
   const at = (i) => top + i * height;
   scale.range([left, right]);
-  part(svg, "tracks", rows, "line").attr("x1", left).attr("x2", right).attr("y1", (_, i) => at(i) + 28).attr("y2", (_, i) => at(i) + 28).attr("stroke", GRID);
-  part(svg, "line", line === null ? [] : [line], "line").attr("x1", (d) => scale(d)).attr("x2", (d) => scale(d)).attr("y1", 18)
-    .attr("y2", bottom).attr("stroke", INK).attr("stroke-width", 1.5).attr("stroke-dasharray", "5 3");
-  const names = part(svg, "names", rows, "text").attr("x", 0).attr("y", (_, i) => at(i) + 14).attr("fill", INK)
-    .attr("font-weight", (d) => (d.bold ? 700 : 400));
+  part(svg, "tracks", rows, "line").put("x1", left).put("x2", right).put("y1", (_, i) => at(i) + 28).put("y2", (_, i) => at(i) + 28).put("stroke", GRID);
+  part(svg, "line", line === null ? [] : [line], "line").put("x1", (d) => scale(d)).put("x2", (d) => scale(d)).put("y1", 18)
+    .put("y2", bottom).put("stroke", INK).put("stroke-width", 1.5).put("stroke-dasharray", "5 3");
+  const names = part(svg, "names", rows, "text").put("x", 0).put("y", (_, i) => at(i) + 14).put("fill", INK)
+    .put("font-weight", (d) => (d.bold ? 700 : 400));
   fitText(names, (d) => d.name, width * 0.5);
-  part(svg, "numbers", rows, "text").attr("x", width).attr("y", (_, i) => at(i) + 14).attr("text-anchor", "end").attr("fill", INK)
-    .attr("stroke", "#ffffff").attr("stroke-width", 4).attr("paint-order", "stroke")
-    .attr("font-weight", (d) => (d.bold ? 700 : 400)).text((d) => d.text);
-  part(svg, "ghosts", ghosts, "line").attr("x1", (d) => scale(d.low)).attr("x2", (d) => scale(d.high))
-    .attr("y1", (d) => at(d.i) + 35).attr("y2", (d) => at(d.i) + 35).attr("stroke", AMBER).attr("stroke-width", 2).attr("stroke-dasharray", "4 2");
-  part(svg, "ghost-middles", ghosts, "path").attr("transform", (d) => `translate(${scale(d.middle)},${at(d.i) + 35})`)
-    .attr("d", "M0 -4L4 0L0 4L-4 0Z").attr("fill", AMBER);
-  part(svg, "intervals", rows, "line").attr("x1", (d) => scale(d.low)).attr("x2", (d) => scale(d.high))
-    .attr("y1", (_, i) => at(i) + 28).attr("y2", (_, i) => at(i) + 28).attr("stroke", (d) => (d.bold ? BLUE : MID)).attr("stroke-width", 6);
-  part(svg, "middles", rows, "circle").attr("cx", (d) => scale(d.middle)).attr("cy", (_, i) => at(i) + 28).attr("r", 5)
-    .attr("fill", (d) => (d.bold ? BLUE : MUTED));
-  part(svg, "line-text", line === null ? [] : [line], "text").attr("x", (d) => scale(d)).attr("y", 12).attr("text-anchor", "end")
-    .attr("fill", INK).attr("font-size", 12).text(lineText);
+  part(svg, "numbers", rows, "text").put("x", width).put("y", (_, i) => at(i) + 14).put("text-anchor", "end").put("fill", INK)
+    .put("stroke", "#ffffff").put("stroke-width", 4).put("paint-order", "stroke")
+    .put("font-weight", (d) => (d.bold ? 700 : 400)).say((d) => d.text);
+  part(svg, "ghosts", ghosts, "line").put("x1", (d) => scale(d.low)).put("x2", (d) => scale(d.high))
+    .put("y1", (d) => at(d.i) + 35).put("y2", (d) => at(d.i) + 35).put("stroke", AMBER).put("stroke-width", 2).put("stroke-dasharray", "4 2");
+  part(svg, "ghost-middles", ghosts, "path").put("transform", (d) => `translate(${scale(d.middle)},${at(d.i) + 35})`)
+    .put("d", "M0 -4L4 0L0 4L-4 0Z").put("fill", AMBER);
+  part(svg, "intervals", rows, "line").put("x1", (d) => scale(d.low)).put("x2", (d) => scale(d.high))
+    .put("y1", (_, i) => at(i) + 28).put("y2", (_, i) => at(i) + 28).put("stroke", (d) => (d.bold ? BLUE : MID)).put("stroke-width", 6);
+  part(svg, "middles", rows, "circle").put("cx", (d) => scale(d.middle)).put("cy", (_, i) => at(i) + 28).put("r", 5)
+    .put("fill", (d) => (d.bold ? BLUE : MUTED));
+  part(svg, "line-text", line === null ? [] : [line], "text").put("x", (d) => scale(d)).put("y", 12).put("text-anchor", "end")
+    .put("fill", INK).put("font-size", 12).say(lineText);
   drawAxis(svg, "axis", scale, bottom, axis.ticks ?? 5, axis.format);
   const tail = axis.title ? 46 : 28;
-  part(svg, "axis-title", axis.title ? [axis.title] : [], "text").attr("x", width / 2).attr("y", bottom + 40).attr("text-anchor", "middle")
-    .attr("fill", MUTED).attr("font-size", 12).text((d) => d);
+  part(svg, "axis-title", axis.title ? [axis.title] : [], "text").put("x", width / 2).put("y", bottom + 40).put("text-anchor", "middle")
+    .put("fill", MUTED).put("font-size", 12).say((d) => d);
   return bottom + tail;
 }

@@ -168,21 +168,15 @@ function quantiles(values, probabilities) {
   });
 }
 
-function pairErrors(scores, sample) {
+/** Whether one organization scored above another (ties count half): probability and error. */
+function pairEstimate(scores, sample, k, l) {
   const { n, size } = sample;
-  const mcse = new Float64Array(n * n);
   const share = new Float64Array(size), gap = new Float64Array(size);
-  for (let k = 0; k < n; k++) {
-    for (let l = k + 1; l < n; l++) {
-      for (let d = 0; d < size; d++) {
-        const difference = scores[d * n + k] - scores[d * n + l];
-        gap[d] = difference;
-        share[d] = (Math.sign(difference) + 1) / 2;
-      }
-      mcse[k * n + l] = mcse[l * n + k] = estimate(share, gap, sample).mcse;
-    }
+  for (let d = 0; d < size; d++) {
+    gap[d] = scores[d * n + k] - scores[d * n + l];
+    share[d] = (Math.sign(gap[d]) + 1) / 2;
   }
-  return mcse;
+  return estimate(share, gap, sample);
 }
 
 /** Everything that the page shows of a set of weights. `ids` break ties in the order of the ranking. */
@@ -207,7 +201,7 @@ function summarize(sample, weights, per, margin, ids) {
   return {
     scores, share, order, leader, organizations,
     pairs: wins.map((count) => count / size),
-    pairErrors: pairErrors(scores, sample),
+    nextPair: n > 1 ? pairEstimate(scores, sample, order[0], order[1]) : null,
     standOut: leader === null ? null : standOut(scores, sample, leader, margin, organizations[leader]),
     nothing: !scores.some((value) => value !== 0),
   };
@@ -251,6 +245,8 @@ function smallestSet(summary, sample, confidence, errors) {
   let inside = [];
   for (const level of levels) {
     inside = rounded.map((p) => p >= level);
+    // The error is looked at only where the probability itself is high enough.
+    if (total(inside.map((holds, k) => (holds ? summary.organizations[k].p : 0))) < confidence - 1e-6) continue;
     const held = new Float64Array(size), gap = new Float64Array(size);
     for (let d = 0; d < size; d++) {
       let best = -Infinity, rest = -Infinity;
@@ -266,8 +262,8 @@ function smallestSet(summary, sample, confidence, errors) {
   return summary.order.filter((k) => inside[k]);
 }
 
-/** Who is likeliest first under some weights. */
-function leaderUnder(sample, weights, per) {
+/** Who is likeliest first under some weights; `leader` stays so until another is first more often. */
+function leaderUnder(sample, weights, per, leader) {
   const { n, size } = sample, scores = weigh(sample, weights, per), first = new Float64Array(n);
   for (let at = 0; at < size * n; at += n) {
     let best = -Infinity, tied = 0;
@@ -276,19 +272,19 @@ function leaderUnder(sample, weights, per) {
     }
     for (let k = 0; k < n; k++) if (scores[at + k] === best) first[k] += 1 / tied;
   }
-  let leader = 0;
-  for (let k = 1; k < n; k++) if (first[k] > first[leader] + 1e-9) leader = k;
-  return leader;
+  let found = leader;
+  for (let k = 0; k < n; k++) if (first[k] > first[found] + 1e-9) found = k;
+  return found;
 }
 
 const STEPS = 14;
 
 /** How far a weight must move, down and up, before another is the likeliest first: {down, up}, each {weight, leader} or null. */
-function findFlips(sample, weights, per, c) {
+function findFlips(sample, weights, per, c, leader) {
   // However large a weight, in the end it is as if it alone counted.
   const changed = (weight) => weights.map((w, i) => (weight === Infinity ? Number(i === c) : i === c ? weight : w));
-  const leaderOf = (weight) => leaderUnder(sample, changed(weight), per);
-  const scale = Math.max(...weights, 1e-9), now = weights[c], leader = leaderOf(now);
+  const leaderOf = (weight) => leaderUnder(sample, changed(weight), per, leader);
+  const scale = Math.max(...weights, 1e-9), now = weights[c];
   const search = (points) => {
     let kept = now;
     for (const point of points) {
@@ -312,5 +308,5 @@ function findFlips(sample, weights, per, c) {
     if (now > 0) down.push(now * (1 - i / STEPS));
     up.push(now + (scale / 4) * (1.6 ** i - 1));
   }
-  return { leader, down: search(down), up: search([...up, Infinity]) };
+  return { down: search(down), up: search([...up, Infinity]) };
 }

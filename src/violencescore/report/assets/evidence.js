@@ -116,11 +116,11 @@ function waterfallPart(rows) {
   const chart = makeChart("waterfall", t("waterfall.title"), {
     draw: (svg, width) => {
       const steps = chosen.waterfall.steps, scale = d3.scaleLinear([0, 1], [8, width - 12]), height = 40;
-      const labels = part(svg, "items", steps, "text").attr("x", 8).attr("y", (_, i) => i * height + 16).attr("fill", INK);
+      const labels = part(svg, "items", steps, "text").put("x", 8).put("y", (_, i) => i * height + 16).put("fill", INK);
       fitText(labels, (d) => item(d.item), width * 0.8);
-      part(svg, "tracks", steps, "rect").attr("x", 8).attr("y", (_, i) => i * height + 21).attr("width", width - 20).attr("height", 9).attr("fill", PALE);
-      part(svg, "bars", steps, "rect").attr("x", 8).attr("y", (_, i) => i * height + 21).attr("width", (d) => scale(d.p) - 8).attr("height", 9).attr("fill", BLUE);
-      part(svg, "numbers", steps, "text").attr("x", width - 12).attr("y", (_, i) => i * height + 16).attr("text-anchor", "end").attr("fill", INK).text((d) => write(d.p));
+      part(svg, "tracks", steps, "rect").put("x", 8).put("y", (_, i) => i * height + 21).put("width", width - 20).put("height", 9).put("fill", PALE);
+      part(svg, "bars", steps, "rect").put("x", 8).put("y", (_, i) => i * height + 21).put("width", (d) => scale(d.p) - 8).put("height", 9).put("fill", BLUE);
+      part(svg, "numbers", steps, "text").put("x", width - 12).put("y", (_, i) => i * height + 16).put("text-anchor", "end").put("fill", INK).say((d) => write(d.p));
       drawAxis(svg, "axis", scale, steps.length * height, 5, (p) => general(p));
       return steps.length * height + 28;
     },

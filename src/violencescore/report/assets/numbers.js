@@ -1,6 +1,8 @@
 // Numbers as the package writes them (report/text.py, montecarlo.py): the same digits, the same caution.
 const MISSING = "–";
 
+const total = (values) => values.reduce((a, b) => a + b, 0);
+
 /** Round half to even where a number lies exactly between, as Python does. */
 function roundEven(value) {
   const floor = Math.floor(value), rest = value - floor;

@@ -43,15 +43,15 @@ function confidenceChart() {
     draw: (svg, width) => {
       scale.range([14, width - 20]);
       const parts = stretches(app.current), bottom = 62;
-      part(svg, "stretches", parts, "rect").attr("x", (d) => scale(d.from)).attr("width", (d) => Math.max(scale(d.to) - scale(d.from), 1))
-        .attr("y", 22).attr("height", 36).attr("fill", (d) => fills[d.outcome]).attr("stroke", MUTED).attr("stroke-width", 0.6);
+      part(svg, "stretches", parts, "rect").put("x", (d) => scale(d.from)).put("width", (d) => Math.max(scale(d.to) - scale(d.from), 1))
+        .put("y", 22).put("height", 36).put("fill", (d) => fills[d.outcome]).put("stroke", MUTED).put("stroke-width", 0.6);
       const wide = parts.filter((d) => scale(d.to) - scale(d.from) > 80);
-      part(svg, "stretch-text", wide, "text").attr("x", (d) => (scale(d.from) + scale(d.to)) / 2).attr("y", 45).attr("text-anchor", "middle")
-        .attr("fill", (d) => (d.outcome === "selected" ? "#ffffff" : INK)).text((d) => t(`short.${d.outcome}`));
+      part(svg, "stretch-text", wide, "text").put("x", (d) => (scale(d.from) + scale(d.to)) / 2).put("y", 45).put("text-anchor", "middle")
+        .put("fill", (d) => (d.outcome === "selected" ? "#ffffff" : INK)).say((d) => t(`short.${d.outcome}`));
       const at = scale(app.setting.confidence);
-      part(svg, "line", ["#ffffff", INK], "path").attr("d", `M${at} 16V${bottom}`).attr("stroke", (d) => d).attr("stroke-width", (_, i) => (i ? 2.5 : 6));
-      part(svg, "line-text", [at], "text").attr("x", at).attr("y", 12).attr("fill", INK).attr("font-size", 12)
-        .attr("text-anchor", at > 0.8 * width ? "end" : "middle").text(t("required", { required: percent(app.setting.confidence) }));
+      part(svg, "line", ["#ffffff", INK], "path").put("d", `M${at} 16V${bottom}`).put("stroke", (d) => d).put("stroke-width", (_, i) => (i ? 2.5 : 6));
+      part(svg, "line-text", [at], "text").put("x", at).put("y", 12).put("fill", INK).put("font-size", 12)
+        .put("text-anchor", at > 0.8 * width ? "end" : "middle").say(t("required", { required: percent(app.setting.confidence) }));
       drawAxis(svg, "axis", scale, bottom, 5, (p) => general(p));
       return bottom + 28;
     },
@@ -77,10 +77,10 @@ function scheduleFlips() {
   clearTimeout(flipsTimer);
   if (!app.sample) return;
   app.flips = CATEGORIES.map(() => null);
-  const { weights, per } = app.setting;
+  const { weights, per } = app.setting, { leader } = app.current.summary;
   let c = 0;
   const next = () => {
-    if (total(weights) > 0) app.flips[c] = findFlips(app.sample, weights, per, c);
+    if (total(weights) > 0) app.flips[c] = findFlips(app.sample, weights, per, c, leader);
     c += 1;
     if (c < CATEGORIES.length) flipsTimer = setTimeout(next, 0);
     else for (const listener of app.flipListeners) listener();

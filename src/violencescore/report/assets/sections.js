@@ -10,10 +10,10 @@ const ICONS = {
 
 /** A sign of each outcome that differs in shape, not in colour alone. */
 function icon(outcome) {
-  const svg = d3.create("svg").attr("class", "icon").attr("viewBox", "0 0 48 48").attr("aria-hidden", "true");
-  svg.append("circle").attr("cx", 24).attr("cy", 24).attr("r", 21);
-  svg.append("path").attr("d", ICONS[outcome]);
-  svg.selectAll("*").attr("fill", "none").attr("stroke", "currentColor").attr("stroke-width", 4.5).attr("stroke-linecap", "round");
+  const svg = d3.create("svg").put("class", "icon").put("viewBox", "0 0 48 48").put("aria-hidden", "true");
+  svg.append("circle").put("cx", 24).put("cy", 24).put("r", 21);
+  svg.append("path").put("d", ICONS[outcome]);
+  svg.selectAll("*").put("fill", "none").put("stroke", "currentColor").put("stroke-width", 4.5).put("stroke-linecap", "round");
   return svg.node();
 }
 
@@ -113,17 +113,17 @@ function worldsChart() {
   const draw = (svg, width) => {
     const parts = legend(), step = width / 20, size = step - 3;
     const squares = parts.flatMap(([, count], group) => new Array(count).fill(group));
-    part(svg, "squares", squares, "rect").attr("x", (_, i) => Math.floor(i / 5) * step + 1.5).attr("y", (_, i) => 24 + (i % 5) * step)
-      .attr("width", size).attr("height", size).attr("rx", 2).attr("fill", (group) => fills[group]).attr("stroke", MUTED).attr("stroke-width", 0.6);
+    part(svg, "squares", squares, "rect").put("x", (_, i) => Math.floor(i / 5) * step + 1.5).put("y", (_, i) => 24 + (i % 5) * step)
+      .put("width", size).put("height", size).put("rx", 2).put("fill", (group) => fills[group]).put("stroke", MUTED).put("stroke-width", 0.6);
     const at = app.current.verdict.confidence * width, bottom = 24 + 5 * step;
-    part(svg, "bar", ["#ffffff", INK], "path").attr("d", `M${at} 16V${bottom}`).attr("stroke", (d) => d).attr("stroke-width", (_, i) => (i ? 2.5 : 6))
-      .attr("stroke-dasharray", (_, i) => (i ? "5 3" : null));
-    part(svg, "bar-text", [at], "text").attr("x", at).attr("y", 12).attr("font-size", 12).attr("fill", INK)
-      .attr("text-anchor", at > 0.8 * width ? "end" : "middle").text(t("required", { required: percent(app.current.verdict.confidence) }));
+    part(svg, "bar", ["#ffffff", INK], "path").put("d", `M${at} 16V${bottom}`).put("stroke", (d) => d).put("stroke-width", (_, i) => (i ? 2.5 : 6))
+      .put("stroke-dasharray", (_, i) => (i ? "5 3" : null));
+    part(svg, "bar-text", [at], "text").put("x", at).put("y", 12).put("font-size", 12).put("fill", INK)
+      .put("text-anchor", at > 0.8 * width ? "end" : "middle").say(t("required", { required: percent(app.current.verdict.confidence) }));
     const key = parts.map(([name, count], group) => ({ name, count, group })).filter(({ count }) => count);
-    part(svg, "key", key, "rect").attr("x", 0).attr("y", (_, i) => bottom + 8 + i * 20).attr("width", 12).attr("height", 12)
-      .attr("fill", (d) => fills[d.group]).attr("stroke", MUTED);
-    const words = part(svg, "key-text", key, "text").attr("x", 20).attr("y", (_, i) => bottom + 19 + i * 20).attr("fill", INK);
+    part(svg, "key", key, "rect").put("x", 0).put("y", (_, i) => bottom + 8 + i * 20).put("width", 12).put("height", 12)
+      .put("fill", (d) => fills[d.group]).put("stroke", MUTED);
+    const words = part(svg, "key-text", key, "text").put("x", 20).put("y", (_, i) => bottom + 19 + i * 20).put("fill", INK);
     fitText(words, ({ name, count }) => `${name}: ${count}`, width - 20);
     return bottom + 12 + key.length * 20;
   };
@@ -252,8 +252,8 @@ function pairsChart() {
     rows: () => { const write = writeCell(); return matrix().map((row, i) => [names()[i], ...row.map((p) => (p === null ? MISSING : { text: write(p), value: p }))]); },
     tableCaption: t("pairs.title"),
     conclude: () => {
-      const [first, second] = app.current.summary.order, at = first * n + second;
-      return t("pairs.conclude", { first: nameOf(first), second: nameOf(second), ...shown({ p: app.current.summary.pairs[at], mcse: app.current.summary.pairErrors[at] }) });
+      const [first, second] = app.current.summary.order;
+      return t("pairs.conclude", { first: nameOf(first), second: nameOf(second), ...shown(app.current.summary.nextPair) });
     },
   });
 }

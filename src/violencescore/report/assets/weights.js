@@ -4,8 +4,6 @@ const IDS = DATA.organizations.map((organization) => organization.id);
 const SETTING_FORMAT = "violencescore setting 1";
 const RULE = { margin: DATA.decision.margin, extendWithin: DATA.decision.extend_within, errors: DATA.decision.errors };
 
-const total = (values) => values.reduce((a, b) => a + b, 0);
-
 /** The presets. Weights are taken as they are: to scale them would change no rank, but could break ties by rounding. */
 function presets() {
   const published = DATA.draws.weights;
@@ -27,11 +25,11 @@ function publishedSetting() {
 
 /** The figures as they were published: nothing here is computed. */
 function publishedFigures() {
-  const n = IDS.length, pairs = new Float64Array(n * n).fill(0.5), pairErrors = new Float64Array(n * n);
+  const n = IDS.length, pairs = new Float64Array(n * n).fill(0.5), errors = new Float64Array(n * n);
   for (const row of DATA.pairwise) {
     const at = placeOf(row.organization_id) * n + placeOf(row.other_id);
     pairs[at] = row.p_greater;
-    pairErrors[at] = row.mcse;
+    errors[at] = row.mcse;
   }
   const organizations = [], order = [];
   for (const row of DATA.ranking) {
@@ -44,7 +42,9 @@ function publishedFigures() {
     };
   }
   const leader = order.length ? order[0] : null, found = DATA.decision;
-  const summary = { order, leader, organizations, pairs, pairErrors, standOut: found.p_stand_out };
+  const next = order[0] * n + order[1];
+  const nextPair = order.length > 1 ? { p: pairs[next], mcse: errors[next] } : null;
+  const summary = { order, leader, organizations, pairs, nextPair, standOut: found.p_stand_out };
   const verdict = {
     outcome: found.outcome, leader, standOut: found.p_stand_out, per: found.per, confidence: found.confidence_required,
     near: found.needs_more_draws, set: found.smallest_set.map(placeOf),

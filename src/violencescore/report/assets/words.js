@@ -66,8 +66,7 @@ function reasonSentences(verdict, summary) {
   const [first, second] = summary.order;
   if (second !== undefined) {
     const of = DATA.organizations.length;
-    const pair = { p: summary.pairs[first * of + second], mcse: summary.pairErrors[first * of + second] };
-    found.push(phrase("pair", { name: nameOf(first), other: nameOf(second), ...shown(pair) }));
+    found.push(phrase("pair", { name: nameOf(first), other: nameOf(second), ...shown(summary.nextPair) }));
     const own = summary.organizations[second];
     found.push(t("runnerUp", { name: nameOf(second), claim: claimWords(verdict.per, 0), ...shown(own) }));
     const names = verdict.set.map(nameOf).join(", ");
