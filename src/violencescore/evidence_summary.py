@@ -57,7 +57,7 @@ def summarize_evidence(fit: Fit) -> dict[str, Any]:
 
 
 def _staged(fit: Fit) -> list[dict[str, Any]]:
-    posterior = fit.posterior["posterior"]
+    posterior = fit.posterior["posterior"].to_dataset()
     if "false_flag" not in posterior.data_vars or WINDOW not in posterior["false_flag"]["period"].values:
         return []
     drawn = posterior["false_flag"].sel(period=WINDOW)

@@ -65,7 +65,7 @@ def score_draws(
     RefusedError
         If the score is to be divided by what no table estimates.
     """
-    harms = posterior["harms"]
+    harms = posterior["harms"].to_dataset()
     estimand = methodology.score.estimand if estimand is None else estimand
     per = methodology.score.per if per is None else per
     if weights is None:

@@ -40,23 +40,24 @@ def incident_rows(
         ``total`` (incidents of the window) and ``rows``.
     """
     weights = {category.label: category.weight for category in methodology.category}
-    days = tables["incidents"].set_index("incident_id")
+    events = {str(row["incident_id"]): row for row in _records(tables["incidents"])}
     harms, said = _by_incident(tables["harms"]), _by_incident(tables.get("evidence", pd.DataFrame()))
     found = []
     for line in attribution.to_dict("records"):
         key = str(line["incident_id"])
-        day = _day(days.loc[key]) if key in days.index else ""
+        event = events.get(key, {})
+        day = event.get("date") or event.get("date_start") or ""
         if methodology.window is None or not str(methodology.window.start) <= day <= str(methodology.window.end):
             continue
         own = harms.get(key, [])
         weight = sum(weights.get(_category(row, weights), 0.0) * float(row["best"]) for row in own)
-        found.append((weight, key, day, line, own))
+        found.append((weight, key, day, line, own, event.get("region", "")))
     found.sort(key=lambda entry: (-entry[0], entry[1]))
     rows = [
         {
             "incident_id": key,
             "date": day,
-            "region": str(days.loc[key].get("region", "")),
+            "region": region,
             "weight": weight,
             "harms": [[row["element"], row.get("victim_role", ""), float(row["best"])] for row in own],
             "evidence": [[row["channel"], row["organization_id"]] for row in said.get(key, [])],
@@ -65,22 +66,23 @@ def incident_rows(
             "p_false_flag": float(line["p_false_flag"]),
             "waterfall": (waterfalls or {}).get(key),
         }
-        for weight, key, day, line, own in found[:MOST]
+        for weight, key, day, line, own, region in found[:MOST]
     ]
     return {"total": len(found), "rows": rows}
 
 
+def _records(table: pd.DataFrame) -> list[dict[str, str]]:
+    return [{str(name): str(cell) for name, cell in row.items()} for row in table.to_dict("records")]
+
+
 def _by_incident(table: pd.DataFrame) -> dict[str, list[dict[str, str]]]:
-    if table.empty:
-        return {}
-    return {str(key): part.to_dict("records") for key, part in table.groupby("incident_id", sort=False)}
+    found: dict[str, list[dict[str, str]]] = {}
+    for row in _records(table):
+        found.setdefault(row["incident_id"], []).append(row)
+    return found
 
 
 def _category(row: Mapping[str, str], weights: Mapping[str, float]) -> str:
     """Return the category that takes a harm: that of its victim role, or else the one without a role."""
     own = category_label(row["element"], row.get("victim_role") or None)
     return own if own in weights else row["element"]
-
-
-def _day(incident: pd.Series[Any]) -> str:
-    return str(incident.get("date") or incident.get("date_start") or "")

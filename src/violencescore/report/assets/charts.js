@@ -103,7 +103,8 @@ function drawHeatMap(svg, width, { names, columns, values, write, columnsTitle, 
   part(svg, "cells", cells, "rect").put("x", (d) => left + d.j * cell + 1).put("y", (d) => top + d.i * height + 1)
     .put("width", Math.max(cell - 2, 1)).put("height", height - 2).put("fill", (d) => (d.value === null ? "#ffffff" : shade(d.value)))
     .put("stroke", GRID).put("stroke-width", 0.5);
-  part(svg, "numbers", cells, "text").put("x", (d) => left + (d.j + 0.5) * cell).put("y", (d) => top + (d.i + 0.5) * height)
+  // Where there is no room for numbers, the table holds them.
+  part(svg, "numbers", cell < 27 ? [] : cells, "text").put("x", (d) => left + (d.j + 0.5) * cell).put("y", (d) => top + (d.i + 0.5) * height)
     .put("dy", "0.35em").put("text-anchor", "middle").put("font-size", small).put("fill", (d) => inkOn(d.value))
     .say((d) => (d.value === null ? MISSING : write(d.value)));
   return top + names.length * height + 4;
@@ -132,8 +133,9 @@ function drawIntervals(svg, width, { rows, scale, ghosts = [], line = null, line
   const at = (i) => top + i * height;
   scale.range([left, right]);
   part(svg, "tracks", rows, "line").put("x1", left).put("x2", right).put("y1", (_, i) => at(i) + 28).put("y2", (_, i) => at(i) + 28).put("stroke", GRID);
-  part(svg, "line", line === null ? [] : [line], "line").put("x1", (d) => scale(d)).put("x2", (d) => scale(d)).put("y1", 18)
-    .put("y2", bottom).put("stroke", INK).put("stroke-width", 1.5).put("stroke-dasharray", "5 3");
+  // The line breaks off where numbers stand.
+  part(svg, "line", line === null ? [] : [line], "path").put("d", (d) => `M${scale(d)} ${top}${rows.map(() => "m0 20v20m0 4").join("")}`)
+    .put("stroke", INK).put("stroke-width", 1.5).put("stroke-dasharray", "5 3");
   const names = part(svg, "names", rows, "text").put("x", 0).put("y", (_, i) => at(i) + 14).put("fill", INK)
     .put("font-weight", (d) => (d.bold ? 700 : 400));
   fitText(names, (d) => d.name, width * 0.5);

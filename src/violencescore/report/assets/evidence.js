@@ -87,11 +87,12 @@ function incidentsPart() {
   const select = el("select", { id: "incidents-of", onchange: () => show() }, el("option", { value: "" }, t("incidents.all")),
     app.published.summary.order.map((k) => el("option", { value: String(k) }, nameOf(k))));
   const table = makeTable(t("incidents.caption", { n: found.rows.length, total: found.total }),
-    [t("incidents.incident"), t("incidents.what"), t("incidents.who"), t("incidents.second"), t("incidents.staged"), t("incidents.said")], 2, "wide");
+    [t("incidents.incident"), t("incidents.what"), t("incidents.said"), t("incidents.who"), t("incidents.second"), t("incidents.staged")], 3, "wide");
   const show = () => table.update(found.rows.filter((row) => select.value === "" || suspects(row)[0].k === Number(select.value)).map(incidentCells));
   show();
   const filter = el("p", { class: "choice" }, el("label", { for: "incidents-of" }, t("incidents.filter")), select);
-  return [el("h3", {}, t("incidents.title")), filter, table.node, waterfallPart(found.rows.filter((row) => row.waterfall))];
+  const list = el("details", { id: "incidents" }, el("summary", {}, t("incidents.caption", { n: found.rows.length, total: found.total })), filter, table.node);
+  return [el("h3", {}, t("incidents.title")), list, waterfallPart(found.rows.filter((row) => row.waterfall))];
 }
 
 /** Who may have done an incident, likeliest first; -1 is somebody else. */
@@ -103,7 +104,8 @@ function incidentCells(row) {
   const [first, second] = suspects(row);
   const harms = row.harms.map(([element, role, best]) => `${general(best)} × ${categoryWords({ element, victim_role: role })}`).join("; ");
   const said = row.evidence.map(([channel, id]) => `${channelWord(channel)}: ${placeOf(id) < 0 ? t("incidents.other") : nameOf(placeOf(id))}`).join("; ");
-  return [{ text: row.incident_id, small: `${row.date}, ${row.region}` }, harms, who(first), who(second), { text: write(row.p_false_flag), value: row.p_false_flag }, said || MISSING];
+  return [{ text: row.incident_id, small: `${row.date}, ${row.region}` }, harms, said || MISSING, who(first), who(second),
+    { text: write(row.p_false_flag), value: row.p_false_flag }];
 }
 
 function waterfallPart(rows) {

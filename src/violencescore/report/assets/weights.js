@@ -156,7 +156,7 @@ function weightsSection() {
   const say = (text) => setText(status, text);
   return section("weights", t("weights.title"),
     el("p", {}, t("weights.lead")), whatIfNote(), presetChoice(), perChoice(), sliders(),
-    el("h3", {}, t("weights.share")), carryButtons(say), status);
+    el("div", { class: "carry" }, el("h3", {}, t("weights.share")), carryButtons(say), status));
 }
 
 function whatIfNote() {
