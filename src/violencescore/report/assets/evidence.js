@@ -27,11 +27,12 @@ function compositionPart() {
       names: rows().map(({ k }) => nameOf(k)), columns: columns(), slanted: true,
       values: rows().map(({ row }) => shares(row)), write: (p) => (p === 0 ? "0" : write(p)),
     }),
-    head: () => [t("organization"), ...columns()],
-    rows: () => rows().map(({ k, row }) => {
-      const format = numberFormat(row), own = shares(row);
-      return [nameOf(k), ...counted().map((c, j) => ({ text: format.write(row[c]), value: row[c], small: own[j] === null ? "" : percent(Number(own[j].toPrecision(2))) }))];
-    }),
+    head: () => [t("flips.category"), ...rows().map(({ k }) => nameOf(k))],
+    rows: () => {
+      const found = rows().map(({ row }) => ({ row, own: shares(row), format: numberFormat(row) }));
+      return counted().map((c, j) => [categoryWords(CATEGORIES[c]), ...found.map(({ row, own, format }) => (
+        { text: format.write(row[c]), value: row[c], small: own[j] === null ? "" : percent(Number(own[j].toPrecision(2))) }))]);
+    },
     tableCaption: t("composition.caption"),
     conclude: () => {
       const [{ k, row }] = rows(), most = row.indexOf(Math.max(...row)), sum = total(row);
