@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from publication_cases import hand_evidence
 from report_cases import KLEIMAN
 
 from violencescore.decision import Decision
@@ -106,17 +107,6 @@ def _posterior(methodology, n, chains, draws, names, spread, panel, revenue, see
         )
         groups["weights"] = xr.Dataset({"panel_weight": weights})
     return xr.DataTree.from_dict(groups)
-
-
-def hand_evidence(posterior):
-    ids = [str(key) for key in posterior["harms"].indexes["organization"]]
-    named = [
-        {"organization_id": key, "channel": channel, "named": 4.2, "other": 1.0, "silent": 3.5, "blamed": float(k)}
-        for k, key in enumerate(ids)
-        for channel in ("press", "ballistics")
-    ]
-    staged = [{"organization_id": key, "mean": 0.05 + 0.01 * k, "low": 0.01, "high": 0.2} for k, key in enumerate(ids)]
-    return {"incidents": dict.fromkeys(ids, 10.0), "named": named, "staged": staged}
 
 
 def hand_incidents(organizations, text="CASE-1"):

@@ -99,12 +99,24 @@ def read_stated(files: Files) -> Stated:
         raise InputError([Fault(REFITS, "must hold a list under `scenarios`")])
     sealed = "sealed" in (statement["panel"] or {})
     posterior = read_draws(files, methodology, names, weights)
-    evidence = None if EVIDENCE not in files else read_object(files[EVIDENCE], EVIDENCE)
+    evidence = _read_evidence(files[EVIDENCE]) if EVIDENCE in files else None
     incidents = _read_incidents(files, methodology, posterior)
     return Stated(
         chain, methodology, names, posterior, sealed, publication, diagnostics, environment, calibration, refits,
         evidence, incidents,
     )  # fmt: skip
+
+
+def _read_evidence(content: bytes) -> Mapping[str, Any]:
+    found = read_object(content, EVIDENCE)
+    for key, numbers in (("named", ("named", "other", "silent", "blamed")), ("staged", ("mean", "low", "high"))):
+        rows = found.get(key)
+        if not isinstance(rows, list) or not all(
+            isinstance(row, Mapping) and all(isinstance(row.get(number), int | float) for number in numbers)
+            for row in rows
+        ):
+            raise InputError([Fault(EVIDENCE, f"must hold under `{key}` rows with the numbers {', '.join(numbers)}")])
+    return found
 
 
 def _read_incidents(files: Files, methodology: Methodology, posterior: xr.DataTree) -> Mapping[str, Any] | None:

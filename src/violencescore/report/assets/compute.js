@@ -23,13 +23,23 @@ function decodeSample(draws, nOrganizations) {
   };
 }
 
+/** Weights times a power of ten that makes all of them whole, so that sums are exact and ties are ties (scores.py). */
+function wholeWeights(weights) {
+  for (const power of [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6]) {
+    const scaled = weights.map((w) => w * power), whole = scaled.map(Math.round);
+    if (scaled.every((value, c) => Math.abs(value - whole[c]) <= 1e-9)) return [whole, power];
+  }
+  return [weights, 1];
+}
+
 /** Add weight x harm category by category, in their order, as the package does; then divide. */
 function weigh(sample, weights, per) {
-  const scores = new Float64Array(sample.size * sample.n);
+  const scores = new Float64Array(sample.size * sample.n), [whole, power] = wholeWeights(weights);
   for (let c = 0; c < weights.length; c++) {
-    const weight = weights[c], harm = sample.harm[c];
+    const weight = whole[c], harm = sample.harm[c];
     for (let i = 0; i < scores.length; i++) scores[i] += weight * harm[i];
   }
+  if (power !== 1) for (let i = 0; i < scores.length; i++) scores[i] /= power;
   if (per !== "none") {
     const by = sample.per[per];
     for (let i = 0; i < scores.length; i++) scores[i] /= by[i];
