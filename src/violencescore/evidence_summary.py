@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from violencescore.names import OTHER, WINDOW
 
@@ -52,19 +53,25 @@ def summarize_evidence(fit: Fit) -> dict[str, Any]:
     return {
         "incidents": {actor: float(shares[actor].sum()) for actor in design.organizations},
         "named": rows,
-        "staged": _staged(fit),
+        "staged": _staged(fit, inside),
     }
 
 
-def _staged(fit: Fit) -> list[dict[str, Any]]:
-    posterior = fit.posterior["posterior"].to_dataset()
-    if "false_flag" not in posterior.data_vars or WINDOW not in posterior["false_flag"]["period"].values:
+def _staged(fit: Fit, inside: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """Return staged shares; where they differ by stratum, each stratum counts by the organization's incidents in it."""
+    posterior, design = fit.posterior["posterior"].to_dataset(), fit.design
+    if "false_flag" not in posterior.data_vars:
         return []
-    drawn = posterior["false_flag"].sel(period=WINDOW)
+    group = design.incident_group[inside]
+    drawn = posterior["false_flag"].values  # (chain, draw, stratum or period, actor)
+    weight = np.zeros(drawn.shape[2:])
+    np.add.at(weight, design.patterns.stratum[design.groups.pattern[group]], fit.attribution.responsibility[group])
     tails = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
     rows = []
-    for actor in fit.design.organizations:
-        values = drawn.sel(actor=actor).values
+    for k, actor in enumerate(design.organizations):
+        if not weight[:, k].any():
+            continue
+        values = drawn[..., k] @ (weight[:, k] / weight[:, k].sum())
         low, high = np.quantile(values, tails)
         rows.append({"organization_id": actor, "mean": float(values.mean()), "low": float(low), "high": float(high)})
     return rows
