@@ -3,10 +3,11 @@
     python benchmarks/page.py --moves 200
 
 A page of 12 organizations, 14 categories and 2,000 draws (4 chains of 500), made by hand, is opened from disk in
-headless Chromium. In turn each slider moves; timed is the script alone, from before the event to after its last
-listener: scores, ranks, errors, pairs, intervals, verdict, and every table and chart of the page. Laying out and
-painting, which the browser does afterwards, stand beside it: the time to the next frame. One frame at 60 a second is
-16 ms. The first moves, in which the browser still compiles, are measured too, and shown apart.
+headless Chromium. In turn each slider moves; measured is the script alone, to its last listener: scores, ranks, errors,
+pairs, intervals, verdict, and every table and chart of the page. Laying out and painting come after it. Counted is the
+processor time of scripts, as the browser reports it, since other programs on the machine do not move it; time by the
+clock stands beside it, and is more where they do. One frame at 60 a second is 16 ms. The first moves, in which the
+browser still compiles, are measured too, and shown apart.
 
 Writes results/page.csv, images/page.png and the table of benchmarks.md in docs/.
 """
@@ -18,6 +19,7 @@ import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,23 +36,14 @@ FRAME_MS = 16.0
 FIRST = 20
 """Moves in which the browser still compiles."""
 
-MOVES = """
-(moves) => new Promise((done) => {
-  const sliders = [...document.querySelectorAll(".slider input[type=range]")], found = [];
-  const next = () => {
-    const slider = sliders[found.length % sliders.length];
-    slider.value = Number(slider.max) * (0.1 + 0.8 * ((found.length * 0.618) % 1));
-    const begin = performance.now();
-    slider.dispatchEvent(new Event("input", { bubbles: true }));
-    const script = performance.now() - begin;
-    requestAnimationFrame(() => setTimeout(() => {
-      found.push([script, performance.now() - begin]);
-      if (found.length < moves) setTimeout(next, 5);
-      else done(found);
-    }, 0));
-  };
-  next();
-})
+MOVE = """
+(number) => {
+  const sliders = document.querySelectorAll(".slider input[type=range]"), slider = sliders[number % sliders.length];
+  slider.value = Number(slider.max) * (0.1 + 0.8 * ((number * 0.618) % 1));
+  const begin = performance.now();
+  slider.dispatchEvent(new Event("input", { bubbles: true }));
+  return performance.now() - begin;
+}
 """
 
 
@@ -103,16 +96,28 @@ def measure(arguments: argparse.Namespace) -> pd.DataFrame:
         page = browser.new_page(viewport={"width": 1300, "height": 900})
         page.goto(path.as_uri())
         page.wait_for_timeout(2000)
-        found = page.evaluate(MOVES, arguments.moves)
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        found = []
+        for number in range(arguments.moves):
+            before = script_seconds(session)
+            wall = page.evaluate(MOVE, number)
+            found.append((1000 * (script_seconds(session) - before), wall))
         version = browser.version
         browser.close()
-    rows = pd.DataFrame(found, columns=["script_ms", "frame_ms"])
+    rows = pd.DataFrame(found, columns=["script_ms", "wall_ms"])
     rows.insert(0, "move", np.arange(1, len(rows) + 1))
     size = {"organizations": arguments.organizations, "categories": arguments.categories, "draws": 4 * arguments.draws}
     about = {"date": datetime.now(UTC).date().isoformat(), "chromium": version, **size, "bytes": len(html.encode())}
     for place, (name, value) in enumerate(about.items()):
         rows.insert(place, name, value)
     return rows
+
+
+def script_seconds(session: Any) -> float:
+    """Return the processor time that scripts of the page have taken so far."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return float(next(metric["value"] for metric in metrics if metric["name"] == "ScriptDuration"))
 
 
 def summarize(rows: pd.DataFrame) -> pd.DataFrame:
@@ -122,8 +127,12 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
         if len(part):
             within = f"{(part['script_ms'] < FRAME_MS).sum()} of {len(part)}"
             shown.append(
-                {"moves": label, "script, ms": spread(part["script_ms"], ".1f"), f"under {FRAME_MS:.0f} ms": within}
-                | {"to the next frame, ms": spread(part["frame_ms"], ".1f")}
+                {
+                    "moves": label,
+                    "script, ms of processor": spread(part["script_ms"], ".1f"),
+                    f"under {FRAME_MS:.0f} ms": within,
+                }
+                | {"by the clock, ms": spread(part["wall_ms"], ".1f")}
                 | {"page, MB": f"{part['bytes'].iloc[0] / 1e6:.2f}"}
             )
     return pd.DataFrame(shown)
@@ -133,8 +142,8 @@ def draw(rows: pd.DataFrame) -> bytes:
     """Return the figure: milliseconds of script of each move, in their order."""
     figure = new_figure(8.0, 2.8)
     axes = figure.subplots()
-    axes.plot(rows["move"], rows["frame_ms"], ".", color=SKY, label="to the next frame")
-    axes.plot(rows["move"], rows["script_ms"], ".", color=BLUE, label="script")
+    axes.plot(rows["move"], rows["wall_ms"], ".", color=SKY, label="by the clock")
+    axes.plot(rows["move"], rows["script_ms"], ".", color=BLUE, label="processor")
     axes.axhline(FRAME_MS, color=INK, linewidth=1, linestyle="--")
     axes.annotate("one frame", (1, FRAME_MS), (0, 3), textcoords="offset points", color=INK, fontsize=9)
     axes.set_ylim(bottom=0)

@@ -52,7 +52,7 @@ function chosenPart() {
   channels.update(Object.entries(methodology.channels ?? {}).map(([name, channel]) =>
     [channelWord(name), channel.forgeable ? t("yes") : t("no"), channel.candidates ? t("chosen.set") : t("chosen.one"), beta(channel.accuracy)]));
   const staging = makeTable(t("chosen.staging"), [t("chosen.period"), t("chosen.share")]);
-  staging.update(Object.entries(methodology.false_flag ?? {}).map(([period, prior]) => [t(`period.${period}`), beta(prior)]));
+  staging.update(["baseline", "window"].filter((period) => methodology.false_flag?.[period]).map((period) => [t(`period.${period}`), beta(methodology.false_flag[period])]));
   return [el("h3", {}, t("chosen.title")), channels.node, staging.node];
 }
 
