@@ -13,9 +13,11 @@ demo: setup  ## run the main job on the embedded, fictional example
 	@$(BIN)/violencescore demo
 
 test: setup  ## pass the tests
+	@scripts/setup-browser
 	$(BIN)/python -m pytest -q -n auto
 
 test-slow: setup  ## the long statistical tests too
+	@scripts/setup-browser
 	$(BIN)/python -m pytest -q -n auto -m "slow or not slow"
 
 check: setup  ## lint and types
@@ -33,6 +35,8 @@ bench: setup  ## all benchmarks, with their tables and figures in docs/ (hours: 
 	$(BIN)/python benchmarks/large.py
 	$(BIN)/python benchmarks/refits.py
 	$(BIN)/python benchmarks/ingestion.py
+	@scripts/setup-browser
+	$(BIN)/python benchmarks/page.py
 
 calibration: setup  ## what stated probabilities are worth, in every world (many hours; goes on where it was)
 	$(BIN)/python benchmarks/calibration.py --folder build/ranks --sbc --assessments 200

@@ -131,6 +131,7 @@ def write_hand_run(folder: Path, assessment: Path, means=MEANS["selected"], conv
         "decision": decision.to_json_dict(),
         "diagnostics": {**diagnostics, "seconds": {"total": 1.0}},
         "methodology": methodology.model_dump(mode="json"),
+        "evidence": hand_evidence(posterior),
     }
     for name, value in contents.items():
         (folder / f"{name}.json").write_text(json.dumps(value), encoding="utf-8")
@@ -141,6 +142,18 @@ def write_hand_run(folder: Path, assessment: Path, means=MEANS["selected"], conv
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
     return load_run(folder)
+
+
+def hand_evidence(posterior) -> dict:
+    """What the evidence is made of, as `summarize_evidence` gives it."""
+    ids = [str(key) for key in posterior["harms"].indexes["organization"]]
+    named = [
+        {"organization_id": key, "channel": channel, "named": 4.2, "other": 1.0, "silent": 3.5, "blamed": float(k)}
+        for k, key in enumerate(ids)
+        for channel in ("press", "ballistics")
+    ]
+    staged = [{"organization_id": key, "mean": 0.05 + 0.01 * k, "low": 0.01, "high": 0.2} for k, key in enumerate(ids)]
+    return {"incidents": dict.fromkeys(ids, 10.0), "named": named, "staged": staged}
 
 
 def hand_posterior(read, means) -> xr.DataTree:

@@ -26,10 +26,10 @@ model.signatures model.specification model.quantities model.pilot
 beside sampling
 attribution delays reporting unreported parting diagnostics revenue flows levels
 montecarlo ranks decision scores robustness robustness.margins verdict panel scenarios acceptability confidence_sets sensitivity cohesion weight_plane
-fitting runs refits example prepare
-report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.units report.sensitivity report.robustness report.robustness_figures report.weighing_figures
+fitting evidence_summary runs refits example prepare
+report report.text report.identification report.sentences report.figures report.figure_files report.tables report.scenarios report.units report.sensitivity report.robustness report.robustness_figures report.weighing_figures
 report.what_if_figures report.captions report.plots
-report.page
+publication publication.phrases report.page_draws report.page_incidents report.page_data report.page
 report.terminal
 simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.supply simulation.revenue simulation.assessments
 simulation
@@ -39,8 +39,8 @@ report.calibration report.reporting
 robustness.frozen_rule robustness.feasibility robustness.adversaries robustness.attacks robustness.redteam robustness.trial_figures report.trials
 bench bench.likelihood bench.waterfall bench.channels bench.scoring bench.folds bench.comparison bench.checks
 bench.figures bench.examination report.bench
-publication publication.canonical publication.keys publication.commitment publication.panelists publication.notice
-publication.tabular publication.draws publication.phrases publication.claims publication.announcement publication.disclosure publication.bundle
+publication.canonical publication.keys publication.commitment publication.panelists publication.notice
+publication.tabular publication.draws publication.claims publication.announcement publication.disclosure publication.bundle
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
 changes changes.rows changes.choices changes.causes changes.comparison report.changes
 rounds rounds.ledger rounds.facts rounds.history rounds.conduct rounds.standing rounds.statements rounds.successor rounds.verification
@@ -52,7 +52,7 @@ robustness.staging robustness.suppression robustness.window robustness.units
 robustness.paths robustness.nearest robustness.panelists robustness.weights robustness.revenue
 robustness.allotment robustness.matching robustness.ledger robustness.adjudicating robustness.waiting robustness.information
 robustness.parts robustness.passport robustness.record
-commands calibrating workbench_commands listing_commands publishing weighting unit_commands comparing round_commands plotting redteaming doubting cli __main__
+reporting commands calibrating workbench_commands listing_commands publishing weighting unit_commands comparing round_commands plotting redteaming doubting cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 

@@ -15,8 +15,6 @@ from violencescore.errors import Fault
 from violencescore.montecarlo import Probability, format_probability
 from violencescore.report.sentences import (
     OUTCOME_LABELS,
-    assumption_sentences,
-    selected_score_sentences,
     verdict_sentence,
 )
 from violencescore.report.tables import (
@@ -26,7 +24,6 @@ from violencescore.report.tables import (
     verdict_panel,
 )
 from violencescore.report.text import cell_format, number_format, shown_text, worlds, worlds_against
-from violencescore.report.worlds import hundred_worlds
 
 
 def printed(renderable, width=80):
@@ -97,26 +94,6 @@ def test_without_organizations_there_is_a_sentence_too():
     assert printed(ranking_table(empty))
 
 
-def test_the_assumptions_name_the_estimand_the_rule_and_the_methodology():
-    decision = decision_with([3900, 60, 40], per="flow", margin=0.1)
-    words = " ".join(assumption_sentences(decision, {"seed": 11}))
-    for said in ("in fact did", "drug flow", RECORDED_ONLY, "90 %", "10 %", "kleiman-2011", "seed 11"):
-        assert said in words
-    assert "tends to do (the expected total" in " ".join(
-        assumption_sentences(decision_with([4000, 0], estimand="rate"), {})
-    )
-
-
-def test_the_score_of_the_selected_comes_with_its_interval_and_the_effect_of_selection():
-    decision = DECISIONS["selected"]
-    found, note = selected_score_sentences(decision)
-    score = decision.selected_score
-    numbers = [float(number) for number in re.findall(r"[\d.]*\d", found.split(" is ")[1])]
-    assert numbers == pytest.approx([score.median, 90, score.low, score.high], abs=0.051)
-    assert note == score.note
-    assert selected_score_sentences(DECISIONS["extend"]) == ()
-
-
 @given(
     p=st.floats(0, 1),
     required=st.sampled_from([0.6, 0.75, 0.9, 0.95, 0.975, 0.99, 0.999, 1 / 1.5]),
@@ -164,29 +141,6 @@ def test_any_number_can_be_written(values, value):
         largest = max(values, key=abs)
         assert float(shown(largest).replace(",", "")) == pytest.approx(largest / shown.power, rel=0.06)
     assert isinstance(shown(value / 1e10), str)
-
-
-# The hundred worlds
-
-
-@pytest.mark.parametrize("outcome", ["selected", "no_selection", "extend"])
-def test_the_squares_are_a_hundred_and_follow_the_probabilities(outcome):
-    decision = DECISIONS[outcome]
-    picture = hundred_worlds(decision)
-    assert len(picture.squares) == 100 == sum(count for _, count in picture.legend)
-    assert picture.legend[0][1] == pytest.approx(100 * decision.p_first["g0"].p, abs=1)
-    assert len({(square.x, square.y) for square in picture.squares}) == 100
-
-
-def test_squares_neither_reach_a_bar_that_was_missed_nor_fill_up():
-    missed = decision_with([3590, 250, 160])
-    assert missed.p_stand_out.p < 0.9
-    assert hundred_worlds(missed).legend[0][1] == 89
-    assert hundred_worlds(decision_with([4000, 0])).legend[0][1] == 99
-
-
-def test_draws_that_are_not_fit_have_no_squares():
-    assert hundred_worlds(DECISIONS["not_estimable"]) is None
 
 
 # The terminal

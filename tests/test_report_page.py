@@ -1,80 +1,27 @@
-"""Figures and the page: the decision's numbers, hostile names as text, nothing fetched, nothing run."""
+"""Figures, and what stands in the page's file: the decision's numbers, hostile names as text, nothing to fetch."""
 
+import base64
+import hashlib
+import json
 import math
 import re
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
+from importlib.resources import files
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from report_cases import DECISIONS, HOSTILE, KLEIMAN, OUTCOMES, SCRIPT, decision_with, spread_over
+from page_cases import page_case
+from report_cases import DECISIONS, HOSTILE, SCRIPT, decision_with, spread_over
 
-from violencescore.decision import decide
+from violencescore.errors import InputError
 from violencescore.report.figures import rank_heat_map, score_intervals, svg_text
-from violencescore.report.page import PageContext, render_page
-from violencescore.report.sentences import (
-    OUTCOME_LABELS,
-    assumption_sentences,
-    verdict_sentence,
-)
+from violencescore.report.page import page_parts, render_page
 from violencescore.report.text import cell_format
-
-VOID = {"meta", "img", "br", "link", "hr", "input"}
-CONTEXT = PageContext(
-    title="Panel 2026",
-    window_text="1 July to 26 August 2026",
-    messages=("12 of 900 incidents lie outside both periods and were left out.",),
-    diagnostics={
-        "converged": True,
-        "max_rhat": 1.004,
-        "min_ess": 1834.2,
-        "divergences": 0,
-        "seconds": {"sample": 12.34},
-        "identification": [
-            {"parameter": "accuracy[claim]", "prior_sd": 0.12, "posterior_sd": 0.04, "contraction": 0.89},
-            {"parameter": "false_flag[a]", "prior_sd": 0.06, "posterior_sd": 0.06, "contraction": 0.01},
-            {"parameter": "unknown", "prior_sd": None, "posterior_sd": None, "contraction": None},
-        ],
-    },
-    run={"seed": 7, "packages": {"numpy": "2.5.0"}, "inputs": {"harms.csv": "ab" * 32}, "messages": ["m"]},
-    methodology=KLEIMAN.model_dump(mode="json"),
-)
-
-
-class Page(HTMLParser):
-    """Reads a page as a browser would: tags must balance; text, data values and attributes are kept."""
-
-    def __init__(self, html):
-        super().__init__(convert_charrefs=True)
-        self.open, self.tags, self.words, self.attributes, self.data = [], [], [], [], []
-        self.feed(html)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-        self.data += [value for key, value in attrs if (tag, key) == ("data", "value")]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
-
+from violencescore.scenario_choices import Scenario
+from violencescore.scenarios import describe_scenario
 
 # Figures
 
@@ -123,7 +70,6 @@ def test_a_missing_score_leaves_a_gap_and_no_failure():
     nothing = decision.ranking.assign(score_low=math.nan, score_median=math.nan, score_high=math.nan)
     missing = replace(decision, ranking=nothing)
     assert len(score_intervals(missing).axes[0].lines) == 0
-    assert "–" in Page(render_page(missing, CONTEXT)).text
 
 
 @pytest.mark.parametrize("figure", [rank_heat_map, score_intervals])
@@ -149,113 +95,115 @@ def test_two_figures_on_a_page_share_no_id():
 # The page
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES)
-def test_every_outcome_has_a_balanced_page_that_says_the_verdict(outcome):
-    decision = DECISIONS[outcome]
-    html = render_page(decision, CONTEXT)
-    page = Page(html)
-    assert verdict_sentence(decision) in page.text
-    assert OUTCOME_LABELS[outcome] in page.text
-    assert ("class", f"verdict {outcome}") in page.attributes
-    for said in (*decision.reasons, *assumption_sentences(decision, CONTEXT.run), *CONTEXT.messages):
-        assert said in page.text
-    assert ("shown for inspection only" in page.text) == (outcome == "not_estimable")
-    assert html == render_page(decision, CONTEXT)
+def test_the_same_decision_gives_the_same_page_and_its_data_are_the_decision_s():
+    case = page_case()
+    assert case.html == render_page(case.decision, case.context)
+    _, data = page_parts(case.html)
+    ranking = case.decision.ranking
+    assert [row["organization_id"] for row in data["ranking"]] == ranking["organization_id"].tolist()
+    for column in ("p_first", "p_first_mcse", "p_rank_2", "score_low"):
+        assert [row[column] for row in data["ranking"]] == ranking[column].tolist()
+    assert data["decision"]["outcome"] == case.decision.outcome
 
 
-def test_the_icons_of_the_outcomes_differ_in_shape():
-    icons = [
-        re.search(r'<svg class="icon".*?</svg>', render_page(d, CONTEXT), re.DOTALL)[0] for d in DECISIONS.values()
-    ]
-    assert len(set(icons)) == len(OUTCOMES)
+def test_twelve_organizations_and_two_thousand_draws_are_under_three_megabytes():
+    case = page_case(n=12, categories=14, chains=4, draws=500)
+    assert len(case.html.encode()) < 3_000_000
+    _, data = page_parts(case.html)
+    assert data["draws"]["step"] == 1
+    more = page_case(n=12, categories=14, chains=4, draws=500, score={"estimand": "rate"})
+    assert len(more.html.encode()) < 3_000_000
+    assert page_parts(more.html)[1]["draws"]["step"] == 2
 
 
-@pytest.mark.parametrize("n", [1, 2, 12])
-def test_the_page_carries_the_decision_s_numbers_unrounded(n):
-    decision = decision_with(spread_over(n))
-    page = Page(render_page(decision, CONTEXT))
-    found = [float(value) for value in page.data]
-    ranking = decision.ranking
-    table = ranking[["p_first", "p_first_mcse", "expected_rank", "score_median"]].to_numpy().ravel().tolist()
-    heat = ranking[[f"p_rank_{rank}" for rank in range(1, n + 1)]].to_numpy().ravel().tolist()
-    wins = decision.pairwise.set_index(["organization_id", "other_id"])["p_greater"]
-    ids = ranking["organization_id"]
-    pairs = [wins[row, other] for row in ids for other in ids if row != other]
-    weights = [category.weight for category in KLEIMAN.category]
-    assert found == [*table, *heat, *pairs, *weights]
+@pytest.mark.parametrize("score", [{}, {"estimand": "rate"}])
+def test_the_draws_in_the_page_are_the_draws(score):
+    case = page_case(score=score)
+    draws = page_parts(case.html)[1]["draws"]
+    harm = case.posterior["harms"][f"harm_{case.methodology.score.estimand}"].values
+    for c, text in enumerate(draws["harm"]):
+        found = np.frombuffer(base64.b64decode(text["data"]), text["type"]).reshape(harm.shape[:3])
+        np.testing.assert_array_equal(found, harm[..., c])
 
 
-def test_the_page_fetches_nothing_and_runs_nothing():
-    html = render_page(DECISIONS["selected"], CONTEXT)
-    page = Page(html)
-    assert "script" not in page.tags
-    assert not re.search(r"https?:|//\w", html.replace('xmlns="http://www.w3.org/2000/svg"', ""))
-    assert not {key for key, _ in page.attributes} & {"src", "srcset", "action", "onload", "onclick"}
-    assert all(value.startswith("#") for key, value in page.attributes if key == "href")
-    policy = dict(page.attributes)["content"] if False else [v for k, v in page.attributes if k == "content"]
-    assert any(value.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:") for value in policy)
+def test_the_policy_allows_our_scripts_and_style_and_nothing_else():
+    html = page_case().html
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
+    blocks = re.findall(r"<script>(.*?)</script>|<style>(.*?)</style>", html, re.DOTALL)
+    digests = {"sha256-" + base64.b64encode(hashlib.sha256((a or b).encode()).digest()).decode() for a, b in blocks}
+    assert len(digests) == 3
+    assert set(re.findall(r"'(sha256-[^']*)'", policy)) == digests
+    rest = re.sub(r"'sha256-[^']*'", "", policy)
+    assert rest.split("; ") == [
+        "default-src 'none'", "script-src  ", "style-src ", "img-src data: blob:", "base-uri 'none'", "form-action 'none'",
+    ]  # fmt: skip
+    assert not re.search(r'(src|href|action)="[^#"]', re.sub(r"<script>.*?</script>", "", html, flags=re.DOTALL))
 
 
-def test_hostile_names_and_texts_are_text_on_the_page():
-    decision = decision_with(spread_over(len(HOSTILE)), names=HOSTILE)
-    plain = Page(render_page(decision_with(spread_over(len(HOSTILE))), CONTEXT))
-    context = replace(
-        CONTEXT,
-        title=SCRIPT,
-        window_text=SCRIPT,
-        messages=HOSTILE,
-        run={"seed": SCRIPT, SCRIPT: {SCRIPT: SCRIPT}},
-        diagnostics={"identification": [{"parameter": SCRIPT}]},
-        methodology=CONTEXT.methodology
-        | {"channels": {SCRIPT: {"forgeable": True, "candidates": False, "accuracy": (1, 1)}}},
-    )
-    html = render_page(decision, context)
-    page = Page(html)
-    assert "script" not in page.tags and "img" not in page.tags
-    assert {key for key, _ in page.attributes} <= {key for key, _ in plain.attributes}
-    assert page.text.count("alert(1)") > 10
-    assert "{{ 7*7 }}" in page.text
+def test_hostile_texts_stay_inside_the_data():
+    case = page_case(n=len(HOSTILE), names=HOSTILE)
+    html = render_page(case.decision, replace(case.context, title=SCRIPT, messages=HOSTILE))
+    assert html.count("<script") == html.count("</script>") == 3
+    _, data = page_parts(html)
+    assert data["title"] == SCRIPT
     assert not set(html) & set("\x1b\x00\u202e\u200f\u2066")
-    html.encode("utf-8")
 
 
-def test_a_page_is_accessible_by_its_marks():
-    html = render_page(DECISIONS["selected"], CONTEXT)
-    page = Page(html)
-    assert ("lang", "en") in page.attributes
-    assert page.tags.count("h1") == 1 and page.tags.count("main") == 1
-    assert page.tags.count("th") == len([1 for key, _ in page.attributes if key == "scope"])
-    ids = [value for key, value in page.attributes if key == "id"]
-    assert len(ids) == len(set(ids))
-    for key, value in page.attributes:
-        if key in ("aria-labelledby", "aria-describedby"):
-            assert set(value.split()) <= set(ids)
-    for svg in re.findall(r"<svg[^>]*>", html):
-        assert 'aria-hidden="true"' in svg or 'role="img"' in svg
+def test_without_scripts_the_verdict_is_still_said():
+    html = page_case().html
+    note = html[html.index("<noscript>") : html.index("</noscript>")]
+    assert "consistent with the evidence" in note and "<h1>Panel 2026</h1>" in note
 
 
-def test_the_page_tells_how_it_was_made_with_digests_shortened():
-    html = render_page(DECISIONS["selected"], CONTEXT)
-    page = Page(html)
-    assert ("title", "ab" * 32) in page.attributes
-    assert "ab" * 32 not in page.text
-    assert "abababababab…" in page.text
-    for said in ("numpy 2.5.0", "1.004", "at most 1.01", "1,834", "at least 400", "accuracy[claim]", "0.89"):
-        assert said in page.text
-    assert "mostly the data" in page.text
-    assert "the prior" in page.text
+def test_what_is_no_page_of_ours_is_a_fault():
+    for html in ("", '<script type="application/json" id="data">{}</script>', page_case().html * 2):
+        with pytest.raises(InputError, match="is not a page"):
+            page_parts(html)
 
 
-def test_only_a_fictional_page_says_that_it_is():
-    decision = DECISIONS["selected"]
-    assert "are invented" not in Page(render_page(decision, CONTEXT)).text
-    assert "are invented" in Page(render_page(decision, replace(CONTEXT, fictional=True))).text
+# Its words
 
 
-def test_a_page_needs_nothing_but_a_decision_and_a_title():
-    text = Page(render_page(DECISIONS["extend"], PageContext("Bare"))).text
-    assert "Bare" in text
-    assert "Weights" not in text
+def asset(name):
+    return files("violencescore.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+TEXTS = json.loads(asset("texts.json"))
+GROUPS = ("elements", "roles", "channels")
+PROGRAM = "".join(
+    path.read_text() for path in files("violencescore.report").joinpath("assets").iterdir() if path.name.endswith(".js")
+)
+
+
+def test_every_text_stands_in_both_languages_with_the_same_slots():
+    plain = {k: v for k, v in TEXTS.items() if k not in (*GROUPS, "translations", "beginnings")}
+    for key, text in [*plain.items(), *(pair for group in GROUPS for pair in TEXTS[group].items())]:
+        assert text.keys() == {"en", "es"}, key
+        slots = [sorted(set(re.findall(r"\{\w+\}", text[language]))) for language in ("en", "es")]
+        assert slots[0] == slots[1], key
+
+
+def test_every_text_that_the_program_asks_for_is_there_and_none_is_idle():
+    asked = set(re.findall(r"\bt\(\s*\"([\w.]+)\"", PROGRAM))
+    quoted = set(re.findall(r"\"([\w.]+)\"", PROGRAM))
+    stems = set(re.findall(r"t\(`([\w.]+\.)\$", PROGRAM))
+    keys = TEXTS.keys() - {*GROUPS, "language", "translations", "beginnings"}
+    assert asked <= keys
+    idle = {key for key in keys if key not in quoted and not any(key.startswith(stem) for stem in stems)}
+    assert idle == set()
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"false_flag": {"window": (1, 20)}}, {"without_channel": "*"}, {"without_channel": "press"}, {"without_source": "*"},
+        {"without_source": "x"}, {"weights": "equal"}, {"weights": "any"}, {"weights": {"killing": 2}}, {"per": "none"},
+        {"per": "revenue"}, {"per": "flow"}, {"estimand": "rate"}, {"estimand": "realized"},
+    ],
+)  # fmt: skip
+def test_whatever_a_scenario_changes_has_spanish_words(choice):
+    for part in describe_scenario(Scenario(name="x", **choice)).split("; "):
+        assert part in TEXTS["translations"] or any(part.startswith(start) for start in TEXTS["beginnings"])
 
 
 def test_importing_the_report_loads_neither_matplotlib_nor_jinja():
@@ -265,8 +213,3 @@ def test_importing_the_report_loads_neither_matplotlib_nor_jinja():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_a_page_without_organizations_still_says_so():
-    empty = decide(np.empty((100, 0)), KLEIMAN, names=[])
-    assert "no organization to rank" in Page(render_page(empty, CONTEXT)).text

@@ -18,7 +18,6 @@ from violencescore.report import terminal
 if TYPE_CHECKING:
     from violencescore.decision import Decision
     from violencescore.fitting import Fit
-    from violencescore.runs import Run
 
 app = typer.Typer(
     name="violencescore",
@@ -115,12 +114,13 @@ def demo(
     start = time.perf_counter()
     folder = out if out is not None else _free_folder("demo-run")
     fitted, seconds = _fit(example_folder(), folder, start, {})
+    from violencescore.page_writing import write_page
     from violencescore.report.tables import naive_comparison_table
     from violencescore.runs import load_run
 
     page = folder / "report.html"
     written = load_run(folder)
-    _write_page(written, fitted.decision, page)
+    write_page(written, fitted.decision, page)
     rows = naive_rows(fitted.assessment, fitted.decision)
     if as_json:
         compared = [{"name": name, "times_named": n, "p_first": p.p, "true_score": truth} for name, n, p, truth in rows]
@@ -266,20 +266,30 @@ def decide(run: RunFolder, confidence: Confidence = None, as_json: AsJson = Fals
 def report(
     run: RunFolder,
     out: Annotated[Path, typer.Option(metavar="FILE.html", help="Page to write, in place of what stands there.")],
+    assessment: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Assessment of the run: show single incidents, too (they are in the file)."),
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="results.json of `calibrate`: how often the method errs.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the page of a run: table, intervals, heat map, verdict in words, what was assumed.
+    """Write the page of a run: the verdict, and what would change it, for a panel or the public.
 
-    One HTML file that needs no network and runs no script.
+    One HTML file that works from disk, without a network, in English and Spanish. Weights and stated confidence can be
+    moved in it; every table and chart follows, computed from the draws inside the file. Single incidents are in it only
+    with --assessment.
 
     Example: `violencescore report my-run --out my-run.html`
     """
+    from violencescore.page_writing import write_page
     from violencescore.runs import load_run
 
     if out.is_dir():
         raise InputError([Fault("--out", "is a folder; name a file", value=str(out))])
     loaded = load_run(run)
-    _write_page(loaded, loaded.decide(), out)
+    write_page(loaded, loaded.decide(), out, assessment=assessment, calibration=calibration)
     if as_json:
         terminal.print_json({"page": str(out)})
     else:
@@ -404,28 +414,6 @@ def _fit(folder: Path, out: Path, start: float, given: Mapping[str, Any]) -> tup
         check()
         write_run(fitted, out, seconds)
     return fitted, seconds
-
-
-def _write_page(run: Run, decision: Decision, out: Path) -> None:
-    from violencescore.output import write_file
-    from violencescore.report.page import PageContext, render_page
-    from violencescore.report.robustness import passport_section
-
-    methodology = run.methodology
-    window = methodology.window
-    context = PageContext(
-        title=methodology.title or methodology.id,
-        window_text=f"{window.start} to {window.end}" if window else "",
-        messages=tuple(run.run.get("messages", ())),
-        diagnostics=run.diagnostics,
-        run=run.run,
-        methodology=methodology.model_dump(mode="json"),
-        fictional=methodology.fictional,
-        panel=run.panel,
-        scenarios=run.scenarios,
-        robustness=passport_section(run.robustness, run.margins),
-    )
-    write_file(out, render_page(decision, context).encode("utf-8"))
 
 
 def _free_folder(name: str) -> Path:

@@ -169,7 +169,14 @@ def publish(
 
             return coarsening_effect(coarse, methodology, weights, checked(check, show))
 
-        disclosed = Disclosed(chosen, assessment, refit)
+        def explain(tables: Assessment, incident_ids: Sequence[str]) -> Mapping[str, Any]:
+            from violencescore.bench.waterfall import waterfalls_json
+            from violencescore.design import build_design
+
+            posterior = loaded.posterior["posterior"].to_dataset()
+            return waterfalls_json(build_design(tables), posterior, incident_ids)
+
+        disclosed = Disclosed(chosen, assessment, refit, explain)
         files = write_bundle(loaded, chain, own, out, disclosed, calibration=enclosed, opened=opened)
     if as_json:
         terminal.print_json({"bundle": str(out), "commitment": chain[-1].sha256, "files": sorted(files)})

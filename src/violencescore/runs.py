@@ -20,6 +20,7 @@ import xarray as xr
 from violencescore import __version__
 from violencescore.decision import Decision
 from violencescore.errors import Fault, InputError
+from violencescore.evidence_summary import summarize_evidence
 from violencescore.fingerprint import file_sha256
 from violencescore.jsontext import json_text
 from violencescore.methodology import Methodology, methodology_from_dict
@@ -39,6 +40,7 @@ RANKING, PAIRWISE, DECISION = "ranking.csv", "pairwise.csv", "decision.json"
 ATTRIBUTION, DIAGNOSTICS, POSTERIOR = "attribution.csv", "diagnostics.json", "posterior.nc"
 METHODOLOGY, RUN, PANEL, SCENARIOS = "methodology.json", "run.json", "panel.csv", "scenarios.json"
 ROBUSTNESS = "robustness.json"
+EVIDENCE = "evidence.json"
 
 _PACKAGES = (
     "numpy", "scipy", "pandas", "xarray", "numba", "nutpie", "pymc", "pytensor", "arviz", "arviz-stats",
@@ -134,6 +136,15 @@ class Run:
             path = str(self.folder / ROBUSTNESS)
             raise InputError([Fault(path, f"does not hold margins ({error!r})")]) from error
 
+    @cached_property
+    def evidence(self) -> Mapping[str, Any] | None:
+        """What `summarize_evidence` found; None in a run that was written before it was kept."""
+        return _read_object(self.folder / EVIDENCE) if EVIDENCE in self.run["outputs"] else None
+
+    def attribution(self) -> pd.DataFrame:
+        """Who probably did each incident: the content of ``attribution.csv``."""
+        return pd.read_csv(self.folder / ATTRIBUTION, dtype={"incident_id": str}, keep_default_na=False)
+
     def scores(self) -> xr.DataArray:
         """Draws of the scores (chain, draw, organization) under the methodology of the run."""
         return score_draws(self.posterior, self.methodology)
@@ -172,6 +183,7 @@ def write_run(fit: Fit, folder: str | Path, seconds: Mapping[str, float]) -> Non
         attribution_table(fit).to_csv(staging / ATTRIBUTION, index=False)
         _write_json(staging / DIAGNOSTICS, fit.diagnostics.to_json_dict(seconds))
         _write_json(staging / METHODOLOGY, methodology.model_dump(mode="json"))
+        _write_json(staging / EVIDENCE, summarize_evidence(fit))
         _write_posterior(fit.posterior, staging / POSTERIOR)
         outputs = {path.name: file_sha256(path) for path in sorted(staging.iterdir())}
         content = {

@@ -20,6 +20,8 @@ FloatArray = npt.NDArray[np.float64]
 _FLOOR = 1e-9
 """Share of the largest weight that stands in for zero where logarithms are pooled."""
 
+_WHOLE = 1e-9
+"""How far a weight times a power of ten may lie from a whole number and count as one."""
 
 NO_PANEL = (
     "The methodology says that the panel's weights count, but the table `panel_weights` is missing or empty: "
@@ -65,19 +67,56 @@ def score_draws(
     RefusedError
         If the score is to be divided by what no table estimates.
     """
-    harms = posterior["harms"]
+    harms = posterior["harms"].to_dataset()
     estimand = methodology.score.estimand if estimand is None else estimand
     per = methodology.score.per if per is None else per
     if weights is None:
         weights = published_weights(posterior, methodology)
     harm = harms[f"harm_{estimand}"]
-    scores = xr.dot(harm, weights.reindex({CATEGORY: harm[CATEGORY]}, fill_value=0.0), dim=CATEGORY)
+    scores = _weighted_total(harm, weights)
     if per != "none":
         if "revenue" not in posterior.children or per not in posterior["revenue"].data_vars:
             raise RefusedError(no_estimates(per))
         scores = scores / posterior["revenue"][per]
     draws: xr.DataArray = scores.transpose("chain", "draw", ORGANIZATION).rename("score")
     return draws.assign_attrs(per=per, estimand=estimand)
+
+
+def _weighted_total(harm: xr.DataArray, weights: xr.DataArray) -> xr.DataArray:
+    """Add weight times harm category by category, in their order, as whole numbers where the weights allow it.
+
+    Any other order moves the last digit, and with it who is tied with whom: this one is the same on every machine, and
+    in the browser.
+    """
+    weights = weights.reindex({CATEGORY: harm[CATEGORY]}, fill_value=0.0)
+    power = 1.0
+    if weights.ndim == 1:
+        whole, power = whole_weights(weights.values)
+        weights = weights.copy(data=whole)
+    total = xr.zeros_like(harm.isel({CATEGORY: 0}, drop=True), dtype=float)
+    for c in range(weights.sizes[CATEGORY]):
+        total = total + weights.isel({CATEGORY: c}, drop=True) * harm.isel({CATEGORY: c}, drop=True)
+    return total / power
+
+
+def whole_weights(weights: FloatArray) -> tuple[FloatArray, float]:
+    """Return weights times a power of ten that makes all of them whole, and that power; as they are where none does.
+
+    Sums of whole numbers are exact, so that harms which weigh the same tie, however all weights are scaled.
+
+    Examples
+    --------
+    >>> whole_weights(np.array([3.0, 0.1 + 0.2, 1.25]))
+    (array([300.,  30., 125.]), 100.0)
+    >>> whole_weights(np.array([1.0, 2 / 3]))[1]
+    1.0
+    """
+    for power in (1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6):
+        scaled = weights * power
+        whole = np.rint(scaled)
+        if (np.abs(scaled - whole) <= _WHOLE).all():
+            return whole, power
+    return weights, 1.0
 
 
 def published_weights(posterior: xr.DataTree, methodology: Methodology) -> xr.DataArray:

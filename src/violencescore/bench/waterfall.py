@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,6 +83,16 @@ def evidence_waterfall(
     settled = int(design.patterns.perpetrator[pattern])
     name = "" if settled == UNKNOWN else design.actors[settled]
     return Waterfall(incident_id, design.actors[focus], steps, name, float(staged[-1]))
+
+
+def waterfalls_json(design: Design, posterior: xr.Dataset, incident_ids: Sequence[str]) -> dict[str, Any]:
+    """Return the waterfalls of some incidents as JSON values: incident_id -> focus, p_staged, steps {item, bits, p}."""
+    found = {}
+    for key in incident_ids:
+        waterfall = evidence_waterfall(design, posterior, key)
+        steps = waterfall.steps[["item", "bits", "p"]].to_dict("records")
+        found[key] = {"focus": waterfall.focus, "p_staged": waterfall.p_staged, "steps": steps}
+    return found
 
 
 def _steps(design: Design, pattern: int) -> tuple[list[str], Patterns]:

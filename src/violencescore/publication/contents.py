@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as package_files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
@@ -17,13 +17,20 @@ from violencescore.publication.announcement import announcement_files
 from violencescore.publication.canonical import read_object
 from violencescore.publication.claims import Claim, Facts, build_claims
 from violencescore.publication.commitment import Commitment, read_chain
+from violencescore.publication.disclosure import ATTRIBUTION, EVIDENCE, PAGE, WATERFALLS
 from violencescore.publication.draws import SCORES, organization_table, panel_array, read_draws
-from violencescore.publication.tabular import csv_bytes
+from violencescore.publication.tabular import csv_bytes, read_text_table
+from violencescore.report.page import render_page
+from violencescore.report.page_data import PageContext
+from violencescore.report.page_incidents import incident_rows
 from violencescore.report.text import shown_text
-from violencescore.scenarios import draw_scenarios, result_from_json
+from violencescore.scenarios import ScenarioResult, draw_scenarios, result_from_json
 from violencescore.scores import published_weights, score_draws
 from violencescore.unit_options import ROWS
 from violencescore.verdict import decide_posterior
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COMMITMENT, PUBLICATION, DIAGNOSTICS = "commitment.json", "publication.json", "diagnostics.json"
 METHODOLOGY, ENVIRONMENT, POOLED = "methodology.json", "environment.json", "pooled_weights.json"
@@ -48,6 +55,8 @@ class Stated:
         The draws, as far as a verdict needs them, with the weights that count.
     sealed
         Whether the panel's weights are sealed, and only their pool is known.
+    evidence, incidents
+        What the page shows of the evidence, as far as it is disclosed: as in `report.page_data.PageContext`.
     """
 
     chain: tuple[Commitment, ...]
@@ -60,6 +69,8 @@ class Stated:
     environment: Mapping[str, Any]
     calibration: Mapping[str, Any] | None
     refits: Sequence[Mapping[str, Any]]
+    evidence: Mapping[str, Any] | None
+    incidents: Mapping[str, Any] | None
 
 
 def read_stated(files: Files) -> Stated:
@@ -83,19 +94,53 @@ def read_stated(files: Files) -> Stated:
         raise InputError([Fault(DIAGNOSTICS, "must say under `converged` whether the sampler converged")])
     names = ranked_names(statement)
     weights = _panel_weights(files, statement, methodology)
-    calibration = _read_calibration(files[CALIBRATION]) if CALIBRATION in files else None
+    calibration = read_calibration(files[CALIBRATION], CALIBRATION) if CALIBRATION in files else None
     refits = read_object(files[REFITS], REFITS).get("scenarios") if REFITS in files else []
     if not isinstance(refits, list):
         raise InputError([Fault(REFITS, "must hold a list under `scenarios`")])
     sealed = "sealed" in (statement["panel"] or {})
     posterior = read_draws(files, methodology, names, weights)
+    evidence = _read_evidence(files[EVIDENCE]) if EVIDENCE in files else None
+    incidents = _read_incidents(files, methodology, posterior)
     return Stated(
-        chain, methodology, names, posterior, sealed, publication, diagnostics, environment, calibration, refits
-    )
+        chain, methodology, names, posterior, sealed, publication, diagnostics, environment, calibration, refits,
+        evidence, incidents,
+    )  # fmt: skip
 
 
-def _read_calibration(content: bytes) -> Mapping[str, Any]:
-    found = read_object(content, CALIBRATION)
+def _read_evidence(content: bytes) -> Mapping[str, Any]:
+    found = read_object(content, EVIDENCE)
+    for key, numbers in (("named", ("named", "other", "silent", "blamed")), ("staged", ("mean", "low", "high"))):
+        rows = found.get(key)
+        if not isinstance(rows, list) or not all(
+            isinstance(row, Mapping) and all(isinstance(row.get(number), int | float) for number in numbers)
+            for row in rows
+        ):
+            raise InputError([Fault(EVIDENCE, f"must hold under `{key}` rows with the numbers {', '.join(numbers)}")])
+    return found
+
+
+def _read_incidents(files: Files, methodology: Methodology, posterior: xr.DataTree) -> Mapping[str, Any] | None:
+    """Return the incidents for the page, where single ones are disclosed."""
+    paths = {name: f"inputs/{name}.csv" for name in ("incidents", "harms", "evidence")}
+    if ATTRIBUTION not in files or paths["incidents"] not in files or paths["harms"] not in files:
+        return None
+    tables = {name: read_text_table(files[path], path) for name, path in paths.items() if path in files}
+    attribution = read_text_table(files[ATTRIBUTION], ATTRIBUTION)
+    waterfalls = read_object(files[WATERFALLS], WATERFALLS) if WATERFALLS in files else None
+    ids = [str(key) for key in posterior["harms"].indexes["organization"]]
+    return incident_rows(attribution, tables, methodology, ids, waterfalls)
+
+
+def read_calibration(content: bytes, file: str) -> Mapping[str, Any]:
+    """Read the ``results.json`` of a calibration.
+
+    Raises
+    ------
+    InputError
+        If it holds no table of verdicts.
+    """
+    found = read_object(content, file)
     tables = found.get("tables")
     rows = tables.get("verdicts") if isinstance(tables, Mapping) else None
     counts = ("right", "wrong", "assessments")
@@ -106,7 +151,7 @@ def _read_calibration(content: bytes) -> Mapping[str, Any]:
         for row in rows
     ):
         rule = "is not the results.json of `violencescore calibrate`: it has no table of verdicts"
-        raise InputError([Fault(CALIBRATION, rule)])
+        raise InputError([Fault(file, rule)])
     return found
 
 
@@ -178,11 +223,42 @@ def derived_files(stated: Stated) -> dict[str, bytes]:
         SCENARIOS: as_json({"scenarios": [result.to_json_dict() for result in scenarios]}),
         METHODOLOGY: as_json(methodology.model_dump(mode="json")),
         **claim_files(methodology, claims),
+        PAGE: render_page(decision, _page_context(stated, panel, scenarios)).encode("utf-8"),
         VERIFIER: small_verifier(),
     }
     if panel is not None:
         found[PANEL] = csv_bytes(panel)
     return found
+
+
+def _page_context(stated: Stated, panel: pd.DataFrame | None, scenarios: Sequence[ScenarioResult]) -> PageContext:
+    """Return what the page of a bundle shows: no more than the bundle holds."""
+    publication, methodology, last = stated.publication, stated.methodology, stated.chain[-1]
+    links = [
+        {"at": link.statement["committed_at"], "sha256": link.sha256, "reason": link.statement.get("reason") or ""}
+        for link in stated.chain
+    ]
+    end = "" if methodology.window is None else str(methodology.window.end)
+    about = {key: publication[key] for key in ("published_at", "level")} | {
+        "rehearsal": last.is_rehearsal,
+        "preliminary": str(publication["published_at"])[:10] <= end and not last.is_rehearsal,
+        "commitments": links,
+        "key": last.statement["public_key"],
+    }
+    environment = stated.environment
+    return PageContext(
+        title=methodology.title or methodology.id,
+        methodology=methodology,
+        posterior=stated.posterior,
+        diagnostics=stated.diagnostics,
+        run={"seed": publication["seed"], "packages": environment["software"], "inputs": environment["inputs"]},
+        panel=panel,
+        scenarios=scenarios,
+        calibration=stated.calibration,
+        evidence=stated.evidence,
+        incidents=stated.incidents,
+        publication=about,
+    )
 
 
 def claim_files(methodology: Methodology, claims: Sequence[Claim]) -> dict[str, bytes]:

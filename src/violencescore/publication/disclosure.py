@@ -17,6 +17,7 @@ from violencescore.assessment import Assessment
 from violencescore.coding import decode
 from violencescore.methodology import Window
 from violencescore.publication.tabular import csv_bytes, read_text_table
+from violencescore.report.page import page_parts
 from violencescore.schemas import COLUMNS
 from violencescore.tables import is_present, read_table
 
@@ -24,7 +25,8 @@ type Level = Literal["full", "coarsened", "aggregate"]
 LEVELS: tuple[Level, ...] = ("full", "coarsened", "aggregate")
 
 TOTALS = "inputs/totals.csv"
-ATTRIBUTION = "attribution.csv"
+ATTRIBUTION, WATERFALLS, EVIDENCE = "attribution.csv", "waterfalls.json", "evidence.json"
+PAGE = "page.html"
 _PER_INCIDENT = ("harms", "evidence", "adjudications", "reports")
 _COARSE = {
     **{name: tuple(columns) for name, columns in COLUMNS.items()},
@@ -149,8 +151,10 @@ def level_faults(files: Mapping[str, bytes], level: str) -> tuple[str, ...]:
         return (f"The level of disclosure {level!r} is unknown.",)
     found = []
     for path, content in files.items():
-        if path == ATTRIBUTION and level != "full":
+        if path in (ATTRIBUTION, WATERFALLS) and level != "full":
             found.append(f"{path} tells of single incidents, which the level {level} does not allow.")
+        elif path == EVIDENCE and level == "aggregate":
+            found.append(f"{path} tells which channels name whom, which the level {level} does not allow.")
         elif path.startswith("inputs/"):
             found += _table_faults(path, content, level)
     return tuple(found)
@@ -220,6 +224,9 @@ def source_names(assessment: Assessment) -> set[str]:
 def _texts(path: str, content: bytes) -> Iterator[str]:
     if path.endswith(".json"):
         yield from _texts_of(json.loads(content))
+    elif path == PAGE:  # draws are numbers, and the rest is our own program
+        _, data = page_parts(content.decode("utf-8"))
+        yield from _texts_of({key: value for key, value in data.items() if key != "draws"})
     elif path.endswith(".csv"):
         for _, cells in read_text_table(content, path).items():
             yield from (cell for cell in cells.unique() if cell and not re.fullmatch(r"[-+.0-9e]+", cell))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,9 @@ from violencescore.publication.canonical import canonical
 from violencescore.publication.commitment import Commitment, chain_bytes, date_faults, differences
 from violencescore.publication.disclosure import (
     ATTRIBUTION,
+    EVIDENCE,
     OF_SOURCES,
+    WATERFALLS,
     Level,
     disclosed_tables,
     input_files,
@@ -37,17 +39,17 @@ from violencescore.publication.inputs import is_same_to_model, read_inputs
 from violencescore.publication.keys import public_hex
 from violencescore.publication.panelists import panel_differences
 from violencescore.publication.tabular import csv_bytes
+from violencescore.report.page_incidents import MOST_EXPLAINED
 from violencescore.report.text import shown_text
 from violencescore.runs import Run, require_same_inputs
 from violencescore.scenarios import UNIT_SCENARIO, ScenarioResult
 from violencescore.scores import published_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 type Refit = Callable[[Assessment, Methodology, xr.DataArray], Mapping[str, Any]]
+type Explain = Callable[[Assessment, Sequence[str]], Mapping[str, Any]]
 _SECRET = b"PRIVATE KEY-----"
 
 
@@ -64,11 +66,15 @@ class Disclosed:
     refit
         Fits a coarsened assessment and returns P(first) by organization; called where coarsening changes what the model
         sees, as `violencescore.publication.refit.coarsening_effect`.
+    explain
+        Takes the evidence on some incidents apart, item by item, as `violencescore.bench.waterfall.waterfalls_json`;
+        called at the level ``full`` with the gravest, for the page.
     """
 
     level: Level = "aggregate"
     folder: Path | None = None
     refit: Refit | None = None
+    explain: Explain | None = None
 
 
 def publish(
@@ -130,8 +136,12 @@ def publish(
         "seed": run.run["seed"],
     }
     files = {**_stated_files(run, chain, publication, calibration, opened), **inputs}
-    if disclosed.level == "full":
-        files[ATTRIBUTION] = _attribution(run)
+    if disclosed.level == "full" and assessment is not None:
+        files[ATTRIBUTION] = csv_bytes(run.attribution())
+        if disclosed.explain is not None:
+            listed = (contents.read_stated(files).incidents or {"rows": []})["rows"]
+            explained = [row["incident_id"] for row in listed[:MOST_EXPLAINED]]
+            files[WATERFALLS] = contents.as_json(disclosed.explain(assessment, explained))
     files |= contents.derived_files(contents.read_stated(files))
     _require_published_verdict(files, run)
     _require_discreet(files, disclosed.level, assessment)
@@ -239,6 +249,8 @@ def _stated_files(
         **draw_files(run.posterior, run.methodology),
     }
     refits = [result.to_json_dict() for result in _told_refits(run, publication["level"])]
+    if run.evidence is not None and publication["level"] != "aggregate":
+        files[EVIDENCE] = contents.as_json(run.evidence)
     if refits:
         files[contents.REFITS] = contents.as_json({"scenarios": refits})
     if calibration is not None:
@@ -282,15 +294,6 @@ def _coarsening(
         )
     weights = published_weights(run.posterior, run.methodology)
     return {"same_data": False, "p_first": refit(coarse, run.methodology, weights)}
-
-
-def _attribution(run: Run) -> bytes:
-    import pandas as pd
-
-    from violencescore.runs import ATTRIBUTION as TABLE
-
-    table = pd.read_csv(run.folder / TABLE, dtype={"incident_id": str}, keep_default_na=False)
-    return csv_bytes(table)
 
 
 def _require_published_verdict(files: Mapping[str, bytes], run: Run) -> None:

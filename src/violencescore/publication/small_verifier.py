@@ -5,6 +5,7 @@ probabilities, ranks, intervals and the verdict follow from the draws; and that 
 is the commitment's, as published before the window: dates alone prove nothing. Exit status: 0 all passed, 3 not.
 """
 
+import base64
 import csv
 import hashlib
 import html
@@ -236,6 +237,14 @@ def check_figures(files):
     for (one, other), figures in pairs.items():
         gap = drawn[:, :, own.index(one)] - drawn[:, :, own.index(other)]
         yield f"{one} above {other}", close(figures, estimate((np.sign(gap) + 1) / 2, gap))
+    page = json.loads(re.search(rb'id="data">(.*?)</script>', files["page.html"], re.DOTALL)[1])
+    kept = [i for i, cell in enumerate(table[0]) if i > 1 and cell]
+    right = [row[head[0]] for row in page["ranking"]] == order
+    right &= close([[row[head[i]] for i in kept] for row in page["ranking"]], [[row[i] for i in kept] for row in table])
+    shown = np.moveaxis(harms[:, :: page["draws"]["step"], : len(own)], 3, 0)
+    for text, harm in zip(page["draws"]["harm"], shown, strict=True):
+        right &= close(np.frombuffer(base64.b64decode(text["data"]), text["type"]), harm.ravel())
+    yield "the page shows the ranking, and computes from the draws", right
     yield from check_claims(files, rows, decision, pairs)
 
 

@@ -19,11 +19,12 @@ from violencescore.publication.bundle import MANIFEST, SIGNATURE, Files, integri
 from violencescore.publication.canonical import read_object
 from violencescore.publication.commitment import chain_faults, date_faults, differences, read_chain
 from violencescore.publication.contents import Stated, are_ranked, derived_files, read_stated
-from violencescore.publication.disclosure import ATTRIBUTION, level_faults
+from violencescore.publication.disclosure import ATTRIBUTION, EVIDENCE, PAGE, WATERFALLS, level_faults
 from violencescore.publication.draws import BASELINE, MISSED, RATE, REALIZED, REVENUE
 from violencescore.publication.panelists import opening_faults
 from violencescore.publication.publish import sampling_differences
 from violencescore.publication.tabular import read_text_table
+from violencescore.report.page import page_parts
 from violencescore.scores import pool_weights
 
 type Status = Literal["pass", "fail", "unchecked"]
@@ -33,7 +34,7 @@ TOLERANCE = 1e-9
 _STATED = {
     contents.COMMITMENT, contents.PUBLICATION, contents.DIAGNOSTICS, contents.ENVIRONMENT, contents.POOLED,
     contents.CALIBRATION, contents.REFITS, REALIZED, RATE, BASELINE, MISSED,
-    REVENUE.format("revenue"), REVENUE.format("flow"), ATTRIBUTION, MANIFEST, SIGNATURE,
+    REVENUE.format("revenue"), REVENUE.format("flow"), ATTRIBUTION, EVIDENCE, WATERFALLS, MANIFEST, SIGNATURE,
 }  # fmt: skip
 
 
@@ -195,6 +196,9 @@ def _content_faults(path: str, content: bytes | None, wanted: bytes) -> list[str
     try:
         if path.endswith(".csv"):
             same = _same_table(content, wanted, path)
+        elif path == PAGE:
+            (frame, data), (right, expected) = (page_parts(page.decode("utf-8")) for page in (content, wanted))
+            same = frame == right and is_equal(data, expected)
         else:
             same = path.endswith(".json") and is_equal(read_object(content, path), json.loads(wanted))
     except InputError as error:
@@ -252,6 +256,8 @@ def _disclosure_faults(files: Files, stated: Stated) -> tuple[str, ...]:
 def _unchecked(files: Files) -> Iterator[Check]:
     """Say what is taken as stated."""
     what = ["How the chains converged (diagnostics.json).", "Scenarios that needed a refit.", "Calibration, if any."]
+    if EVIDENCE in files:
+        what.append("Which channels name whom, and what is staged (evidence.json, waterfalls.json).")
     if contents.PUBLICATION in files:
         what.append("That the draws come from the inputs: where these are enclosed, verify --refit fits them again.")
     yield Check("Taken as stated", "unchecked", tuple(what))

@@ -1,12 +1,12 @@
-"""The verdict and what it assumes, in words: pure functions of the decision."""
+"""The verdict in words: pure functions of the decision."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from violencescore.decision import is_held_back, needs_more_draws
-from violencescore.report.text import number_format, percent, shown_text, worlds_against
+from violencescore.report.text import percent, shown_text, worlds_against
 
 if TYPE_CHECKING:
     from violencescore.decision import Decision
@@ -73,67 +73,3 @@ def score_name(decision: Decision) -> str:
 def shown_name(decision: Decision, organization_id: str, limit: int | None = None) -> str:
     """Return the name of an organization as it may be shown."""
     return shown_text(decision.names.get(organization_id, organization_id), limit)
-
-
-def selected_score_sentences(decision: Decision) -> tuple[str, ...]:
-    """Return the score of the selected organization and what selection does to it; nothing without one."""
-    score = decision.selected_score
-    if score is None:
-        return ()
-    shown = number_format([score.low, score.median, score.high])
-    found = (
-        f"The {score_name(decision)} of {shown_name(decision, score.organization_id)} is "
-        f"{shown.with_unit(score.median)}; with 90 % probability it lies between {shown(score.low)} and "
-        f"{shown.with_unit(score.high)}."
-    )
-    return found, shown_text(score.note)
-
-
-def assumption_sentences(decision: Decision, run_info: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what the verdict takes for granted, one sentence each.
-
-    Parameters
-    ----------
-    decision
-        The decision.
-    run_info
-        The content of ``run.json``; only ``seed`` is read, and may be absent.
-    """
-    methodology = decision.methodology
-    chosen = (
-        f"The methodology is {shown_text(methodology['id'])}, version {shown_text(methodology['version'])}: "
-        "its weights and rules were chosen by people, not learned from the data."
-    )
-    return (
-        _estimand_sentence(decision),
-        *_per_sentence(decision),
-        decision.coverage,
-        "Ranks are taken within each world and then counted; organizations that tie share the rank.",
-        _rule_sentence(decision),
-        chosen,
-        *([f"The draws were made with seed {run_info['seed']}."] if "seed" in run_info else []),
-    )
-
-
-def _rule_sentence(decision: Decision) -> str:
-    condition = "first" if decision.margin == 0 else f"ahead of every other by {percent(decision.margin)} or more"
-    return (
-        f"An organization is named only if it is {condition} with a probability of at least "
-        f"{percent(decision.confidence_required)}, by more than the Monte-Carlo error."
-    )
-
-
-def _estimand_sentence(decision: Decision) -> str:
-    if decision.estimand == "rate":
-        return (
-            "Compared is what each organization tends to do (the expected total under its rate), "
-            "not what it did in this window."
-        )
-    return "Compared is what each organization in fact did in the window, not what it tends to do."
-
-
-def _per_sentence(decision: Decision) -> tuple[str, ...]:
-    if decision.per == "none":
-        return ()
-    what = "revenue" if decision.per == "revenue" else "drug flow"
-    return (f"Scores are divided by {what}, whose uncertainty is part of every probability.",)
