@@ -43,6 +43,7 @@ HEADERS = {
     "adjudications": "incident_id,organization_id,false_flag,framed_id",
     "links": "incident_id,linked_id",
     "rivalries": "organization_id,other_id,strength",
+    "reports": "incident_id,source_id,reported_on",
     "revenue": "organization_id,source_id,best,low,high,kind",
     "panel_weights": "panelist_id,element,victim_role,weight",
 }

@@ -20,11 +20,11 @@ errors names fingerprint jsontext output progress
 wording value_types scenario_choices model_options methodology
 coding formats tables schemas identities relations grouping cleaning assessment
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
-pieces activity episodes strata design
-model model.types model.zerosum model.layout model.given model.effects model.violence model.coordinates model.evidence model.episodes model.cells model.patterns model.packing model.logarithm model.kernel
+pieces activity episodes strata design listings
+model model.types model.zerosum model.layout model.given model.effects model.violence model.coordinates model.evidence model.episodes model.cells model.patterns model.packing model.logarithm model.kernel model.listing model.capture
 model.signatures model.specification model.quantities model.pilot
 beside sampling
-attribution diagnostics revenue
+attribution delays reporting unreported diagnostics revenue
 montecarlo ranks decision scores verdict panel scenarios acceptability confidence_sets sensitivity
 fitting runs refits example prepare
 report report.text report.identification report.sentences report.worlds report.figures report.figure_files report.tables report.scenarios report.sensitivity
@@ -34,14 +34,14 @@ simulation.worlds simulation.chance simulation.incidents simulation.harms simula
 simulation
 calibration calibration.methods calibration.plan calibration.assessments calibration.counting calibration.refits calibration.prior_worlds calibration.sbc
 calibration.folder calibration.workers calibration.frames calibration.tables calibration.figures calibration.results
-report.calibration
+report.calibration report.reporting
 bench bench.likelihood bench.waterfall bench.channels bench.scoring bench.folds bench.comparison bench.checks
 bench.figures bench.examination report.bench
 publication publication.canonical publication.keys publication.commitment publication.panelists publication.notice
 publication.tabular publication.draws publication.phrases publication.claims publication.announcement publication.disclosure publication.bundle
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
 elicitation elicitation.forms elicitation.agreement report.elicitation
-commands calibrating workbench_commands publishing weighting cli __main__
+commands calibrating workbench_commands listing_commands publishing weighting cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 
@@ -191,8 +191,8 @@ def test_reading_ranking_deciding_and_reporting_load_no_sampler(tmp_path: Path) 
 
 def test_the_exported_names_are_these() -> None:
     assert set(violencescore.__all__) == {
-        "Assessment", "Decision", "Fault", "InputError", "Methodology", "RefusedError", "Run", "ViolenceScoreError",
-        "build_design", "build_model", "decide", "fit", "import_ged", "load_methodology", "load_run",
+        "Assessment", "Decision", "Fault", "InputError", "Methodology", "RefusedError", "Reporting", "Run", "ViolenceScoreError",
+        "build_design", "build_model", "decide", "estimate_unreported", "fit", "import_ged", "load_methodology", "load_run",
         "pairwise_probabilities", "rank_probabilities", "rank_table", "read_assessment", "score_draws",
         "shipped_methodology", "simulate_world",
     }  # fmt: skip

@@ -22,7 +22,7 @@ from violencescore.weighting import weights_app
 
 COMMANDS = (
     "demo", "validate", "fit", "rank", "decide", "report", "simulate", "calibrate", "scenarios", "attribution",
-    "sensitivity", "keygen", "commit", "publish", "verify"
+    "sensitivity", "reporting", "keygen", "commit", "publish", "verify"
 )  # fmt: skip
 RUN_FILES = {
     "ranking.csv", "pairwise.csv", "decision.json", "attribution.csv", "diagnostics.json", "posterior.nc", "run.json",

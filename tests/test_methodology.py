@@ -293,7 +293,8 @@ def other_value(path: tuple[Any, ...], value: Any) -> Any:
     choices = {"estimand": "rate", "per": "flow", "use": "panel", "pool": "median", "pooling": "learned", "element": "corruption",
                "elements": [*value, "arson"] if isinstance(value, list) else None, "victim_role": None,
                "victim_roles": [*value, "nun"] if isinstance(value, list) else None, "precedence": [],
-               "baseline_start": "2026-01-02", "start": "2026-07-02", "end": "2026-08-27", "announced": "2026-07-02"}  # fmt: skip
+               "baseline_start": "2026-01-02", "start": "2026-07-02", "end": "2026-08-27", "announced": "2026-07-02",
+               "model": "recorded", "dependent": [["a", "b"]], "sources": ["paper"]}  # fmt: skip
     if path[-1] in choices:
         return choices[path[-1]]
     if isinstance(value, bool):

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from violencescore.importers.ged import import_ged
     from violencescore.methodology import Methodology, load_methodology, shipped_methodology
     from violencescore.model.specification import build_model
+    from violencescore.model_options import Reporting
     from violencescore.ranks import pairwise_probabilities, rank_probabilities, rank_table
+    from violencescore.reporting import estimate_unreported
     from violencescore.runs import Run, load_run
     from violencescore.scores import score_draws
     from violencescore.simulation import simulate_world
@@ -35,11 +37,13 @@ _HOMES = {
     "InputError": "errors",
     "Methodology": "methodology",
     "RefusedError": "errors",
+    "Reporting": "model_options",
     "Run": "runs",
     "ViolenceScoreError": "errors",
     "build_design": "design",
     "build_model": "model.specification",
     "decide": "decision",
+    "estimate_unreported": "reporting",
     "fit": "fitting",
     "import_ged": "importers.ged",
     "load_methodology": "methodology",
@@ -61,11 +65,13 @@ __all__ = [
     "InputError",
     "Methodology",
     "RefusedError",
+    "Reporting",
     "Run",
     "ViolenceScoreError",
     "build_design",
     "build_model",
     "decide",
+    "estimate_unreported",
     "fit",
     "import_ged",
     "load_methodology",

@@ -67,7 +67,7 @@ class Assessment:
     rivalries
         organization_id, other_id, strength (float64).
     reports
-        incident_id, source_id, each pair once.
+        incident_id, source_id, reported_on (datetime64, may be missing).
     revenue
         organization_id, source_id, best, low, high (float64, low and high may be missing), year (Int64),
         kind (``revenue`` or ``flow``), unit.
@@ -296,6 +296,8 @@ def _relation_faults(
     for name, columns in _PAIRS.items():
         if name in tables:
             faults += relations.pair_faults(tables[name], checked[name], *columns)
+    if (table := tables.get("reports")) is not None and "incidents" in tables:
+        faults += relations.report_faults(table, checked["reports"].frame, checked["incidents"].frame)
     if (table := tables.get("revenue")) is not None:
         revenue = checked["revenue"].decoded().replace({"kind": {"": "revenue"}})
         checked["revenue"] = Coded(revenue, {})

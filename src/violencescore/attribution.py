@@ -50,12 +50,18 @@ class Attribution:
         Posterior probability that each actor did an incident of each group (group, actor).
     staged
         Posterior probability that an incident of each group was staged (group).
+    n_unreported
+        Incidents that no source lists, where they are estimated (chain, draw, period, kind, actor); else of size 0.
+    unreported
+        Their harm, as of ``realized``, in which it is not; zeros of one number each where there is none.
     """
 
     realized: FloatArray
     expected: FloatArray
     responsibility: FloatArray
     staged: FloatArray
+    n_unreported: FloatArray
+    unreported: FloatArray
 
 
 @njit(**OPTIONS)
@@ -158,6 +164,23 @@ def attribute_nodes(
 
 
 @njit(**OPTIONS)
+def expect_unreported(rate: float, presence: Array, n_contested: Array, odds: Array) -> tuple[float, float]:
+    """Draw the rate of incidents between candidates, and return with it the expected incidents that no source lists.
+
+    Of incidents that are recorded at a rate, those that are not happen at that rate times the ``odds`` of being missed
+    in each region, and independently of them (the two parts of a thinned Poisson process).
+    """
+    known, missed = 0.0, 0.0
+    for r in range(presence.size):
+        missed += rate * presence[r] * odds[r]
+        if n_contested[r] > 0.0:
+            between = np.random.gamma(n_contested[r])
+            known += between
+            missed += between * odds[r]
+    return known, missed
+
+
+@njit(**OPTIONS)
 def attribute(
     seed: int,
     units: Array,
@@ -165,18 +188,24 @@ def attribute(
     groups: GroupArrays,
     nodes: NodeArrays,
     kind: Index,
+    region: Index,
     period: Index,
     contested: Index,
     profiles: Any,
     severity: Array,
     dispersion: Array,
     window: int,
+    odds: Array,
     realized: Array,
     expected: Array,
     responsibility: Array,
     staged: Array,
+    n_unreported: Array,
 ) -> None:
-    """Fill the draws' harms, and add to sums of responsibilities; in the order of ``groups``, then of ``nodes``."""
+    """Fill the draws' harms and unreported incidents, and add to sums of responsibilities.
+
+    In the order of ``groups``, then of ``nodes``.
+    """
     np.random.seed(seed)
     offset, sizes, prior, given, chance, factors, parts, sights = arguments
     first, n_incidents, start, category, low, best, high = profiles
@@ -188,10 +217,10 @@ def attribute(
         rates, said, engaged, _, _, part, _, sight, false = forward(
             units[d], offset, sizes, prior, given, chance, factors, parts, sights
         )
-        rate = rates[0]
+        rate, presence = rates[0], rates[1]
         cells = cell_weights(rates, said[1], engaged, factors, groups)
         n_done = np.zeros((n_kinds, n_actors))
-        n_contested = np.zeros((n_kinds, n_actors))
+        n_contested = np.zeros((n_kinds, n_periods, sizes[2], n_actors))
         harm_done = np.zeros((n_kinds, n_periods, n_actors, n_categories))
         for p in range(groups.firm.size):
             e, v = groups.firm[p], groups.sight[p]
@@ -206,7 +235,7 @@ def attribute(
                 for k in range(n_actors):
                     responsibility[g, k] += weight[k] / total
                 staged[g] += flagged / total
-                c, t, in_contest = kind[g], period[g], period[g] == window and contested[g] > 0
+                c, t, in_contest = kind[g], period[g], contested[g] > 0
                 for f in range(first[g], first[g + 1]):
                     # Most profiles are of one incident, which one actor did.
                     only = -1
@@ -220,7 +249,7 @@ def attribute(
                             continue
                         n_done[c, k] += shares[k]
                         if in_contest:
-                            n_contested[c, k] += shares[k]
+                            n_contested[c, t, region[g], k] += shares[k]
                         for i in range(start[f], start[f + 1]):
                             harm = draw_harm(shares[k], low[i], best[i], high[i])
                             harm_done[c, t, k, category[i]] += harm
@@ -233,16 +262,26 @@ def attribute(
                 g, k = at + i, drawn[i]
                 c, t, f = kind[g], period[g], first[g]
                 n_done[c, k] += 1
-                if t == window and contested[g] > 0:
-                    n_contested[c, k] += 1
+                if contested[g] > 0:
+                    n_contested[c, t, region[g], k] += 1
                 if f < first[g + 1]:
                     for j in range(start[f], start[f + 1]):
                         harm_done[c, t, k, category[j]] += draw_harm(1, low[j], best[j], high[j])
         for c in range(n_kinds):
             for k in range(n_actors):
                 tendency = rate[c, window, k]
-                if n_contested[c, k] > 0.0:
-                    tendency += np.random.gamma(n_contested[c, k])
+                if odds.size == 0:
+                    between = n_contested[c, window, :, k].sum()
+                    if between > 0.0:
+                        tendency += np.random.gamma(between)
+                else:
+                    for t in range(sizes[3]):
+                        known, missed = expect_unreported(
+                            rate[c, t, k], presence[:, k], n_contested[c, t, :, k], odds[d, c, :, t]
+                        )
+                        n_unreported[d, t, c, k] = np.random.poisson(missed)
+                        if t == window:
+                            tendency += known + missed
                 for a in range(n_categories):
                     done = 0.0
                     for t in range(n_periods):
@@ -292,6 +331,7 @@ def _arguments(kernel: Kernel, design: Design) -> tuple[Any, ...]:
         kernel.forward_arguments(),
         *kernel.arguments[-2:],
         groups.kind[place],
+        groups.region[place],
         groups.period[place],
         (design.patterns.contest[groups.pattern] >= 0).astype(np.int64)[place],
         _arrange_profiles(design, place),
@@ -324,15 +364,30 @@ def _arrange_profiles(design: Design, place: Index) -> tuple[Index, ...]:
 def compile_attribution(kernel: Kernel, design: Design) -> None:
     """Compile what ``attribute_draws`` runs, or load it from the disk cache."""
     beside.wait_for(beside.ATTRIBUTION)
-    n_actors, n_categories, n_groups = len(design.actors), len(design.categories), len(design.groups.n)
-    realized = np.zeros((0, len(design.periods), n_actors, n_categories))
-    expected, sums = np.zeros((0, n_actors, n_categories)), np.zeros((n_groups, n_actors))
+    empty = _empty(design, (0,), is_estimated=False)
     no_units = np.zeros((0, kernel.layout.size))
-    attribute(0, no_units, *_arguments(kernel, design), realized, expected, sums, np.zeros(n_groups))
+    sums = np.zeros((len(design.groups.n), len(design.actors))), np.zeros(len(design.groups.n))
+    attribute(0, no_units, *_arguments(kernel, design), np.zeros((0, 0, 0, 0)), *empty[:2], *sums, empty[2])
+
+
+def _empty(design: Design, shape: tuple[int, ...], *, is_estimated: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Zeros for realized and expected harm, and for unreported incidents."""
+    n_periods, n_actors, n_categories = len(design.periods), len(design.actors), len(design.categories)
+    missed = (*shape, n_periods, len(design.kinds), n_actors) if is_estimated else (*shape, 0, 0, 0)
+    return (
+        np.zeros((*shape, n_periods, n_actors, n_categories)),
+        np.zeros((*shape, n_actors, n_categories)),
+        np.zeros(missed),
+    )
 
 
 def attribute_draws(
-    kernel: Kernel, design: Design, vectors: FloatArray, seed: int, progress: Progress = no_progress
+    kernel: Kernel,
+    design: Design,
+    vectors: FloatArray,
+    seed: int,
+    progress: Progress = no_progress,
+    odds: FloatArray | None = None,
 ) -> Attribution:
     """Allot all incidents in each draw.
 
@@ -342,12 +397,15 @@ def attribute_draws(
         Draws of the parameter vector (chain, draw, parameter).
     seed
         Seed of the allotment; the same seed and draws give the same harms.
+    odds
+        Draws of the odds that no source lists an incident (chain, draw, kind, region, period), where unreported ones
+        are estimated.
     """
     units = kernel.natural(vectors)
     n_chains, n_draws, _ = vectors.shape
     n_actors, n_groups = len(design.actors), len(design.groups.n)
-    realized = np.zeros((n_chains, n_draws, len(design.periods), n_actors, len(design.categories)))
-    expected = np.zeros((n_chains, n_draws, n_actors, len(design.categories)))
+    realized, expected, n_unreported = _empty(design, (n_chains, n_draws), is_estimated=odds is not None)
+    odds = np.zeros((n_chains, n_draws, 0, 0, 0)) if odds is None else odds
     fixed = _arguments(kernel, design)
     chunks = [(c, s) for s in range(0, n_draws, _CHUNK) for c in range(n_chains)]
     seeds = np.random.SeedSequence(seed).generate_state(len(chunks))
@@ -357,7 +415,8 @@ def attribute_draws(
         i, (chain, first) = task
         part = (chain, slice(first, first + _CHUNK))
         sums = np.zeros((n_groups, n_actors)), np.zeros(n_groups)
-        attribute(int(seeds[i]), units[part], *fixed, realized[part], expected[part], *sums)
+        filled = realized[part], expected[part]
+        attribute(int(seeds[i]), units[part], *fixed, odds[part], *filled, *sums, n_unreported[part])
         return sums
 
     responsibility, staged = np.zeros((n_groups, n_actors)), np.zeros(n_groups)
@@ -370,7 +429,8 @@ def attribute_draws(
     place, n = _places(kernel), n_chains * n_draws
     in_order = np.empty_like(responsibility), np.empty_like(staged)
     in_order[0][place], in_order[1][place] = responsibility / n, staged / n
-    return Attribution(realized, expected, *in_order)
+    none = np.zeros((n_chains, n_draws, 1, 1, 1))
+    return Attribution(realized, expected, *in_order, n_unreported, none)
 
 
 def extend_attribution(attribution: Attribution, more: Attribution) -> Attribution:
@@ -382,4 +442,6 @@ def extend_attribution(attribution: Attribution, more: Attribution) -> Attributi
         expected=np.concatenate([attribution.expected, more.expected], axis=1),
         responsibility=share * attribution.responsibility + (1 - share) * more.responsibility,
         staged=share * attribution.staged + (1 - share) * more.staged,
+        n_unreported=np.concatenate([attribution.n_unreported, more.n_unreported], axis=1),
+        unreported=np.concatenate([attribution.unreported, more.unreported], axis=1),
     )

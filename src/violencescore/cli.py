@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from violencescore import calibrating, publishing, weighting  # noqa: F401 (importing them is what registers the commands)
+from violencescore import calibrating, listing_commands, publishing, weighting  # noqa: F401 (importing them is what registers the commands)
 from violencescore.commands import REFUSED, app
 from violencescore.errors import Fault, InputError, RefusedError
 from violencescore.report import terminal

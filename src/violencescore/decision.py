@@ -45,6 +45,10 @@ LEADING_SHARE = 0.05
 _ROUNDING = 1e-9
 
 RECORDED_ONLY = "This counts recorded violence only: unreported violence is not estimated."
+WITH_UNREPORTED = (
+    "Violence that no source lists is counted as well, estimated from which sources list which incidents; how the "
+    "sources depend on one another is assumed."
+)
 NOBODY_NAMED = (
     "Nothing in the data tells one organization from another: no evidence and no settled case names any of them. "
     "A ranking would only repeat what was assumed beforehand."
@@ -103,6 +107,8 @@ class Decision:
         Sentences for the panel; their figures are those of the fields above.
     methodology
         ``id``, ``version`` and ``sha256``.
+    counts_unreported
+        Whether violence that no source lists is estimated and part of the scores.
     """
 
     outcome: Outcome
@@ -124,6 +130,12 @@ class Decision:
     p_not_above_baseline: Probability | None
     reasons: tuple[str, ...]
     methodology: Mapping[str, str]
+    counts_unreported: bool = False
+
+    @property
+    def coverage(self) -> str:
+        """Sentence on what is counted: recorded violence only, or unreported violence as well."""
+        return WITH_UNREPORTED if self.counts_unreported else RECORDED_ONLY
 
     @property
     def leader(self) -> str | None:
@@ -149,6 +161,7 @@ class Decision:
             "selected_score": None if score is None else dict(vars(score)),
             "p_not_above_baseline": _as_json(self.p_not_above_baseline),
             "needs_more_draws": needs_more_draws(self),
+            "counts_unreported": self.counts_unreported,
             "reasons": list(self.reasons),
             "methodology": dict(self.methodology),
         }
@@ -166,6 +179,7 @@ def decide(
     names: Names | None = None,
     confidence: float | None = None,
     baseline_ratio: xr.DataArray | NDArray[Any] | None = None,
+    counts_unreported: bool = False,
 ) -> Decision:
     """Give the verdict on anybody's draws. The rule is total: every input has exactly one outcome.
 
@@ -197,6 +211,8 @@ def decide(
     baseline_ratio
         Draws, (chain, draw) or (draw,), of total violence in the window over that of an equal time of the
         baseline; infinite where the baseline has none.
+    counts_unreported
+        Whether the draws count violence that no source lists; the reasons say which it is.
 
     Raises
     ------
@@ -235,6 +251,7 @@ def decide(
         p_not_above_baseline=None if baseline_ratio is None else _p_not_above(baseline_ratio),
         reasons=(),
         methodology={"id": methodology.id, "version": methodology.version, "sha256": methodology.sha256},
+        counts_unreported=counts_unreported,
     )
     return replace(decision, reasons=_explain(decision, obstacles, rule.confidence))
 
@@ -366,7 +383,7 @@ def _explain(decision: Decision, obstacles: tuple[str, ...], stated_confidence: 
     reasons.append(_ESTIMANDS.get(decision.estimand, f"Scores are the estimand {decision.estimand!r}."))
     if decision.per != "none":
         reasons.append(f"Scores are per unit of {decision.per}: the intensity of violence, not its amount.")
-    reasons.append(RECORDED_ONLY)
+    reasons.append(decision.coverage)
     return tuple(reasons)
 
 

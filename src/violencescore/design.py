@@ -250,7 +250,8 @@ def build_design(assessment: Assessment) -> Design:
     echoing = tuple(c for c in channels if methodology.channels[c].echoes is not None)
     factors, piece_factors = _factors(pieces, channels, echoing, len(activity.dated))
     strata = build_strata(methodology, periods, incidents["date_start"], period_codes, kinds, kind_codes)
-    around = _Around(piece_factors, activity.era, strata.of_incident, settled, contest)
+    heard = _heard(assessment, rows["reports"], channels)
+    around = _Around(piece_factors, activity.era, strata.of_incident, settled, contest, heard)
     pattern_codes, patterns = _patterns(pieces, factors, forgeable, around)
 
     episodes = methodology.episodes
@@ -316,8 +317,8 @@ class _Harms:
 
 
 def _incident_rows(assessment: Assessment) -> dict[str, Codes]:
-    """Row of the incident of each harm, evidence, adjudication and link."""
-    names = ("harms", "evidence", "adjudications", "links")
+    """Row of the incident of each harm, evidence, adjudication, link and report."""
+    names = ("harms", "evidence", "adjudications", "links", "reports")
     ids = [getattr(assessment, name)["incident_id"] for name in names]
     codes, _ = encode(*ids, assessment.links["linked_id"], known=assessment.incidents["incident_id"])
     return dict(zip((*names, "linked"), codes, strict=True))
@@ -349,6 +350,20 @@ def _settled(assessment: Assessment, rows: Codes, n_incidents: int, actors: tupl
         settled[rows, 2] = framed
         settled[rows, 1] = np.where(framed != UNKNOWN, 1, settled[rows, 1])
     return settled
+
+
+def _heard(assessment: Assessment, reported: Codes, channels: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Whether each channel could have spoken of each incident (incident, channel).
+
+    One that speaks through certain sources could not where none of them lists the incident.
+    """
+    heard = np.ones((len(assessment.incidents), len(channels)), dtype=bool)
+    for h, name in enumerate(channels):
+        sources = assessment.methodology.channels[name].sources
+        if sources:
+            heard[:, h] = False
+            heard[reported[assessment.reports["source_id"].isin(sources).to_numpy()], h] = True
+    return heard
 
 
 def _factors(
@@ -388,13 +403,17 @@ def _factors(
 
 @dataclass(frozen=True)
 class _Around:
-    """What stands beside the pieces in a pattern: factor of each piece; era, stratum, what was settled, contest."""
+    """What stands beside the pieces in a pattern: factor of each piece; era, stratum, what was settled, contest.
+
+    ``heard`` is false where the silence of a channel says nothing (incident, channel).
+    """
 
     factor: IntArray
     era: IntArray
     stratum: IntArray
     settled: IntArray
     contest: IntArray
+    heard: npt.NDArray[np.bool_]
 
 
 def _patterns(
@@ -402,8 +421,10 @@ def _patterns(
 ) -> tuple[IntArray, Patterns]:
     """Distinct evidence patterns; and the pattern of each incident."""
     n_channels, n_incidents = len(forgeable), len(around.era)
+    tied = ~around.heard.all(axis=0)
+    silent = around.heard[:, tied].T.astype(np.int8)
     keys = multiset_keys(pieces.incident, around.factor, n_incidents)
-    codes, rows = unique_rows(*keys, around.stratum, *around.settled.T, around.contest, around.era)
+    codes, rows = unique_rows(*keys, around.stratum, *around.settled.T, around.contest, around.era, *silent)
     example = first_rows(codes)
     n_patterns = len(example)
     pattern_of = np.full(n_incidents, UNKNOWN, dtype=np.int64)
@@ -415,6 +436,7 @@ def _patterns(
     speaks[piece_pattern[kept], pieces.channel[kept]] = True
     # Whether the channel of a contest speaks is given with the contest, and no factor.
     asked = np.append(factors.set_channel, UNKNOWN)[rows[:, 6]][:, None] != np.arange(n_channels)
+    asked[:, tied] &= speaks[:, tied] | (rows[:, 8:] > 0)
     at, channel = np.nonzero(asked)
     era = rows[:, 7]
     dated = np.flatnonzero(era != UNKNOWN)

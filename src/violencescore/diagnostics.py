@@ -24,7 +24,10 @@ FloatArray = npt.NDArray[np.float64]
 MIN_DRAWS = 4
 """Draws per chain from which convergence can be judged at all."""
 
-REPORTED = ("accuracy", "echo", "old_name", "kept", "episode", "false_flag", "reach", "notoriety", "confusion")
+REPORTED = (
+    "accuracy", "echo", "old_name", "kept", "episode", "false_flag", "reach", "notoriety", "confusion",
+    "listed", "listed_by", "visibility", "dependence",
+)  # fmt: skip
 """Quantities of the identification table."""
 
 
@@ -160,9 +163,10 @@ def identification(posterior: xr.Dataset, prior: xr.Dataset) -> tuple[Mapping[st
             if prior_sd == 0.0:
                 continue
             labels = [str(parts[0][dim].values[i]) for dim, i in zip(parts[0].dims, index, strict=True)]
+            place = f"[{', '.join(labels)}]" if labels else ""
             rows.append(
                 {
-                    "parameter": f"{name}[{', '.join(labels)}]",
+                    "parameter": name + place,
                     "prior_mean": prior_mean,
                     "prior_sd": prior_sd,
                     "posterior_mean": mean,

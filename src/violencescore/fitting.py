@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Generator, Mapping
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,20 @@ from violencescore.decision import Decision, needs_more_draws
 from violencescore.design import Design, build_design
 from violencescore.diagnostics import Diagnostics, diagnose
 from violencescore.errors import RefusedError
+from violencescore.listings import build_histories, why_recorded_only
 from violencescore.methodology import Sampling
 from violencescore.model.kernel import Kernel, build_kernel
 from violencescore.model.quantities import quantities, sample_prior
-from violencescore.names import BASELINE, CATEGORY, ORGANIZATION, WINDOW
+from violencescore.names import BASELINE, CATEGORY, ORGANIZATION, UNREPORTED, WINDOW
+from violencescore.reporting import (
+    Listed,
+    begin_listing,
+    continue_listing,
+    dominance,
+    listing_quantities,
+    missed_odds,
+    prior_quantities,
+)
 from violencescore.revenue import sample_revenue
 from violencescore.sampling import (
     Draws,
@@ -30,9 +40,11 @@ from violencescore.sampling import (
     compile_kernel,
     no_progress,
     sample_batches,
+    sample_safely,
 )
 from violencescore.scores import NO_PANEL, no_estimates, panel_weight_array, pool_weights, score_draws
 from violencescore.sensitivity import prior_parts
+from violencescore.unreported import unreported_harms
 from violencescore.verdict import decide_posterior
 
 N_PRIOR_DRAWS = 4000
@@ -52,7 +64,7 @@ class Fit:
     attribution
         Who probably did each group of incidents.
     seconds
-        Where the time went: compile, sample, scores.
+        Where the time went: compile, sample, scores, and listing where unreported violence is estimated.
     """
 
     assessment: Assessment
@@ -116,29 +128,43 @@ def fit_assessment(
     progress("compiling", 0, 1)
     seconds = {"compile": compile_kernel(), "sample": 0.0, "scores": 0.0}
     progress("compiling", 1, 1)
-    sample_seed, score_seed, revenue_seed, prior_seed = (
-        int(s) for s in np.random.SeedSequence(sampling.seed).generate_state(4, dtype=np.uint64) >> np.uint64(1)
+    sample_seed, score_seed, revenue_seed, prior_seed, listing_seed = (
+        int(s) for s in np.random.SeedSequence(sampling.seed).generate_state(5, dtype=np.uint64) >> np.uint64(1)
     )
     prior_vectors = sample_prior(kernel, design, N_PRIOR_DRAWS, np.random.default_rng(prior_seed))
     prior = quantities(kernel, design, prior_vectors)
     named = count_named(assessment)
+
+    lists = None if why_recorded_only(assessment) else build_histories(assessment, design)
+    listed: Listed | None = None
 
     # The chains need no interpreter: what comes after them is compiled meanwhile.
     compiling = threading.Thread(target=compile_attribution, args=(kernel, design), daemon=True)
     compiling.start()
     so_far: Attribution | None = None
     watch = time.perf_counter()
-    with closing(_sample_safely(kernel, design, sampling, sample_seed, progress)) as batches:
+    safely = sample_safely(lambda s, n: sample_batches(kernel, design, s, n, progress), sampling, sample_seed)
+    with closing(safely) as batches, ExitStack() as stack:
         for batch, draws_so_far in enumerate(batches):
             seconds["sample"] += time.perf_counter() - watch
             watch = time.perf_counter()
             compiling.join()
-            attribution = _attribute(kernel, design, draws_so_far, so_far, score_seed + batch, progress)
+            if lists is not None:
+                if listed is None:
+                    shares = dominance(quantities(kernel, design, draws_so_far.vectors))
+                    listed = begin_listing(lists, methodology.reporting, sampling, listing_seed, shares, progress)
+                    stack.enter_context(closing(listed.batches))
+                    prior = prior.merge(prior_quantities(listed.model, N_PRIOR_DRAWS, prior_seed))
+                listed = continue_listing(listed, draws_so_far.vectors.shape[1])
+                seconds["listing"] = seconds.get("listing", 0.0) + time.perf_counter() - watch
+                watch = time.perf_counter()
+            attribution = _attribute(kernel, design, draws_so_far, so_far, score_seed + batch, listed, progress)
             posterior = build_posterior(
-                assessment, design, kernel, draws_so_far, attribution, np.random.default_rng(revenue_seed)
+                assessment, design, kernel, draws_so_far, attribution, np.random.default_rng(revenue_seed), listed
             )
             scores = score_draws(posterior, methodology)
-            diagnostics = diagnose(draws_so_far, scores, posterior["posterior"].to_dataset(), prior, sampling, named)
+            parameters = draws_so_far if listed is None else listed.beside(draws_so_far)
+            diagnostics = diagnose(parameters, scores, posterior["posterior"].to_dataset(), prior, sampling, named)
             decision = decide_posterior(posterior, methodology, diagnostics.to_json_dict({}))
             seconds["scores"] += time.perf_counter() - watch
             so_far, watch = attribution, time.perf_counter()
@@ -150,31 +176,24 @@ def fit_assessment(
     return Fit(assessment, design, posterior, attribution, diagnostics, decision, sampling.seed, seconds)
 
 
-def _sample_safely(
-    kernel: Kernel, design: Design, sampling: Sampling, seed: int, progress: Progress
-) -> Generator[Draws]:
-    """Draws so far; all of them anew, with shorter steps, once some diverge."""
-    for attempt in range(sampling.max_extensions + 1):
-        last = attempt == sampling.max_extensions
-        with closing(sample_batches(kernel, design, sampling, seed + attempt, progress)) as batches:
-            for draws in batches:
-                if draws.divergent.sum() > sampling.max_divergences and not last:
-                    break
-                yield draws
-            else:
-                return
-        # Steps were too long somewhere.
-        sampling = sampling.model_copy(update={"target_accept": 1.0 - (1.0 - sampling.target_accept) / 3.0})
-
-
 def _attribute(
-    kernel: Kernel, design: Design, draws: Draws, so_far: Attribution | None, seed: int, progress: Progress
+    kernel: Kernel,
+    design: Design,
+    draws: Draws,
+    so_far: Attribution | None,
+    seed: int,
+    listed: Listed | None,
+    progress: Progress,
 ) -> Attribution:
     """Attribute the draws that have come since; all of them if they are no continuation."""
     known = so_far.realized.shape[1] if so_far is not None else 0
-    if so_far is None or draws.vectors.shape[1] <= known:
-        return attribute_draws(kernel, design, draws.vectors, seed, progress)
-    return extend_attribution(so_far, attribute_draws(kernel, design, draws.vectors[:, known:], seed, progress))
+    if draws.vectors.shape[1] <= known:
+        so_far, known = None, 0
+    odds = None if listed is None else missed_odds(listed.model, listed.vectors(known, draws.vectors.shape[1]))
+    more = attribute_draws(kernel, design, draws.vectors[:, known:], seed, progress, odds)
+    if odds is not None:
+        more = replace(more, unreported=unreported_harms(design, more.responsibility, more.n_unreported, seed))
+    return more if so_far is None else extend_attribution(so_far, more)
 
 
 def count_named(assessment: Assessment) -> int:
@@ -192,9 +211,11 @@ def require_scorable(assessment: Assessment) -> None:
     Raises
     ------
     RefusedError
-        If scores are to be divided by what no table estimates, or weighted by a panel that gave no weights.
+        If scores are to be divided by what no table estimates, or weighted by a panel that gave no weights; or if
+        unreported violence is to be estimated from fewer than two lists.
     """
     methodology = assessment.methodology
+    why_recorded_only(assessment)
     per = methodology.score.per
     if per != "none" and not (assessment.revenue["kind"] == per).any():
         raise RefusedError(no_estimates(per))
@@ -220,12 +241,13 @@ def build_posterior(
     draws: Draws,
     attribution: Attribution,
     rng: np.random.Generator,
+    listed: Listed | None = None,
 ) -> xr.DataTree:
     """Put draws of parameters, harms, revenue and the panel's weights into one tree."""
     table = assessment.organizations
     names = dict(zip(table["organization_id"], table["name"], strict=True))
     groups = {
-        "posterior": quantities(kernel, design, draws.vectors),
+        "posterior": _parameters(kernel, design, draws, listed),
         "sample_stats": xr.Dataset(
             {"diverging": (("chain", "draw"), draws.divergent), "n_steps": (("chain", "draw"), draws.steps)}
         ),
@@ -249,19 +271,32 @@ def build_posterior(
     return tree
 
 
+def _parameters(kernel: Kernel, design: Design, draws: Draws, listed: Listed | None) -> xr.Dataset:
+    """Named quantities of the draws, those of listing among them."""
+    found = quantities(kernel, design, draws.vectors)
+    if listed is None:
+        return found
+    return found.merge(listing_quantities(listed.model, listed.vectors(0, draws.vectors.shape[1])))
+
+
 def _harms(design: Design, attribution: Attribution, names: Mapping[str, str]) -> xr.Dataset:
-    """Harm draws of the rankable organizations, and of everybody else together."""
+    """Harm draws of the rankable organizations, and of everybody else together; unreported harm is part of each."""
     ranked = np.flatnonzero(design.rankable)
     rest = np.setdiff1d(np.arange(len(design.actors)), ranked)
     ids = [design.organizations[i] for i in ranked]
     dims, other_dims = ("chain", "draw", ORGANIZATION, CATEGORY), ("chain", "draw", CATEGORY)
-    realized = attribution.realized.astype(np.int64)
-    window = realized[:, :, design.periods.index(WINDOW)]
+    realized = (attribution.realized + attribution.unreported).astype(np.int64)
+    at = design.periods.index(WINDOW)
+    window = realized[:, :, at]
     data = {
         "harm_realized": (dims, window[:, :, ranked]),
         "harm_rate": (dims, attribution.expected[:, :, ranked]),
         "harm_other": (other_dims, window[:, :, rest].sum(axis=2)),
     }
+    if attribution.n_unreported.size:
+        missed = attribution.unreported[:, :, at].astype(np.int64)
+        data[UNREPORTED] = (dims, missed[:, :, ranked])
+        data[f"{UNREPORTED}_other"] = (other_dims, missed[:, :, rest].sum(axis=2))
     if BASELINE in design.periods:
         before = realized[:, :, design.periods.index(BASELINE)]
         data["harm_baseline"] = (dims, before[:, :, ranked])

@@ -26,7 +26,7 @@ from pydantic import (
 
 from violencescore.errors import Fault, InputError
 from violencescore.fingerprint import canonical_sha256
-from violencescore.model_options import Channel, Episodes, Factions, FalseFlag, Priors
+from violencescore.model_options import Channel, Episodes, Factions, FalseFlag, Priors, Reporting
 from violencescore.names import category_label
 from violencescore.scenario_choices import Scenario, scenario_faults
 from violencescore.value_types import Count, Day, NonNegative, Part, Positive, Share, Text, Word
@@ -181,6 +181,7 @@ class Methodology(Part):
     weights: Weights = Weights()
     revenue: RevenuePrior = RevenuePrior()
     priors: Priors = Priors()
+    reporting: Reporting = Reporting()
     sampling: Sampling = Sampling()
     scenario: tuple[Scenario, ...] = ()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from violencescore.value_types import Beta, Flag, NonNegative, Number, Part, Positive
+from violencescore.value_types import Beta, Day, Flag, Id, NonNegative, Number, Part, Positive
 
 
 class Channel(Part):
@@ -14,12 +14,16 @@ class Channel(Part):
 
     ``echoes`` is the Beta prior of the share of its pieces that only repeat what was said of the incident before;
     without it all pieces are independent.
+
+    A channel that speaks only through certain ``sources`` of the table `reports` says nothing, and its silence tells
+    nothing, of an incident that none of them lists.
     """
 
     forgeable: Flag
     accuracy: Beta = (8.0, 2.0)
     candidates: Flag = False
     echoes: Beta | None = None
+    sources: tuple[Id, ...] = ()
 
 
 class FalseFlag(Part):
@@ -82,3 +86,43 @@ class Priors(Part):
     contested_scale: Positive = 2.5
     engagement_scale: Positive = 1.0
     scale_spread: Positive = 0.5
+
+
+class Reporting(Part):
+    """Whether violence that no source lists is estimated from which sources list what, and under which assumptions.
+
+    ``model`` is ``recorded`` (it is not), ``capture`` (it is) or ``auto``: it is where the table `reports` has two
+    sources or more. Scales are standard deviations of log odds of being listed: ``level_mean`` and ``level_scale`` of
+    a source's own level, the others (learned around what is stated) of its differences between kinds, regions,
+    periods, and regions by period. ``heterogeneity`` is the scale of what makes an incident visible to all sources
+    alike; 0 leaves it out. ``dependent`` lists pairs of sources of which one follows the other, each with a log odds
+    ratio of its own, normal with scale ``dependence_scale``; ``odds_ratio`` is one that is assumed between all pairs.
+    ``by_dominant`` lets regions differ by who is active there. ``as_of`` is the day up to which reports were gathered.
+    """
+
+    model: Literal["auto", "capture", "recorded"] = "auto"
+    level_mean: Number = -0.5
+    level_scale: Positive = 1.5
+    kind_scale: Positive = 0.5
+    region_scale: Positive = 0.7
+    period_scale: Positive = 0.3
+    region_period_scale: Positive = 0.3
+    heterogeneity: NonNegative = 0.5
+    dependent: tuple[tuple[Id, Id], ...] = ()
+    dependence_scale: Positive = 1.0
+    odds_ratio: Positive = 1.0
+    by_dominant: Flag = False
+    dominant_scale: Positive = 0.7
+    as_of: Day | None = None
+
+    @field_validator("dependent")
+    @classmethod
+    def _pairs(cls, value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        seen: set[frozenset[str]] = set()
+        for pair in value:
+            if pair[0] == pair[1]:
+                raise ValueError(f"pairs {pair[0]} with itself; name two sources")
+            if (key := frozenset(pair)) in seen:
+                raise ValueError(f"names the pair {pair[0]}, {pair[1]} twice; name it once")
+            seen.add(key)
+        return value

@@ -18,6 +18,9 @@ OTHER = "other"
 FALSE_FLAG = "false_flag"
 """Beside the actors, what has a probability for each incident: that it was staged as another's work."""
 
+UNREPORTED = "harm_unreported"
+"""Draws of harm that no source lists, among the draws of harm; absent where it is not estimated."""
+
 BASELINE = "baseline"
 WINDOW = "window"
 PERIODS = (BASELINE, WINDOW)

@@ -11,6 +11,7 @@ import pandas as pd
 from violencescore.assessment import Assessment, read_assessment
 from violencescore.errors import InputError, RefusedError
 from violencescore.fitting import Fit, fit_assessment
+from violencescore.listings import why_recorded_only
 from violencescore.methodology import Methodology
 from violencescore.sampling import Progress, no_progress
 from violencescore.scenario_choices import FalseFlagChange, Scenario
@@ -130,6 +131,8 @@ def _fit(
         progress(f"{scenario.name}: {stage}", done, total)
 
     changed = scenario_assessment(scenario, folder, methodology)
+    if scenario.list_odds_ratio is not None and (why := why_recorded_only(changed)):
+        raise RefusedError(f"Unreported violence is not estimated: {why}")
     return fit_assessment(changed, progress=report, densities=False, **given)
 
 

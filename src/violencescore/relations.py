@@ -69,6 +69,20 @@ def incident_faults(table: Table, incidents: pd.DataFrame) -> Iterator[Fault]:
     yield from table.faults(backwards, "date_end", lambda p: f"lies before date_start ({starts.at[p]}); exchange them")
 
 
+def report_faults(table: Table, reports: pd.DataFrame, incidents: pd.DataFrame) -> Iterator[Fault]:
+    """Nothing is reported before it begins; ids are codes of the same words."""
+    if not {"reported_on", "incident_id"} <= set(table.frame.columns):
+        return
+    start = incidents["date"].fillna(incidents["date_start"])
+    begins = start.groupby(incidents["incident_id"].to_numpy()).first()
+    day = reports["incident_id"].map(begins)
+    early = (reports["reported_on"] < day).fillna(False)
+    days = day.dt.strftime("%Y-%m-%d")
+    yield from table.faults(
+        early, "reported_on", lambda p: f"lies before the incident ({days.at[p]}); correct one of the two"
+    )
+
+
 def range_faults(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:
     """Hold low <= best <= high, of counts and of revenues."""
     low, best, high = frame["low"], frame["best"], frame["high"]

@@ -6,6 +6,7 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -61,6 +62,16 @@ class Draws:
     steps: npt.NDArray[np.int64]
 
 
+def join_draws(draws: Draws, more: Draws) -> Draws:
+    """Put parameters that were sampled beside others after them; ``more`` may have further draws."""
+    n = draws.vectors.shape[1]
+    return Draws(
+        vectors=np.concatenate([draws.vectors, more.vectors[:, :n]], axis=2),
+        divergent=draws.divergent | more.divergent[:, :n],
+        steps=draws.steps + more.steps[:, :n],
+    )
+
+
 def compile_kernel() -> float:
     """Compile the density, or load it from the disk cache, and import the sampler; return the seconds it took.
 
@@ -105,10 +116,56 @@ def sample_posterior(
 def sample_batches(
     kernel: Kernel, design: Design, sampling: Sampling, seed: int, progress: Progress = no_progress
 ) -> Generator[Draws]:
-    """Draw from the posterior with nutpie's NUTS, in batches that continue the same chains.
+    """Draw from the posterior with nutpie's NUTS, in batches; parameters and result as for ``sample_target``."""
+    yield from sample_target(kernel_target(kernel, design), sampling, seed, progress)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A density to draw from, as C functions.
+
+    Attributes
+    ----------
+    density, keep
+        Log density with its gradient, and the vector of a sampled point: compiled, with the arguments that
+        ``kernel.density`` and ``keep`` have.
+    words
+        Their packed arguments.
+    size
+        Number of parameters.
+    start
+        Where a chain sets out, by its seed.
+    """
+
+    density: Any
+    keep: Any
+    words: npt.NDArray[np.int64]
+    size: int
+    start: Callable[[int], npt.NDArray[np.float64]]
+
+
+def kernel_target(kernel: Kernel, design: Design) -> Target:
+    """Return the posterior of a design in coordinates that suit it."""
+    centre = initial_vector(kernel, design)
+    size = kernel.layout.size
+    sampled = in_coordinates(kernel, design, centre)
+
+    def initial_point(chain_seed: int) -> npt.NDArray[np.float64]:
+        rng = np.random.default_rng(chain_seed)
+        climbed = find_mode(kernel, centre + rng.uniform(-JITTER, JITTER, size), CLIMB)
+        # One is about the posterior's own width there.
+        return sampled_point(sampled, climbed) + rng.uniform(-1.0, 1.0, size)
+
+    return Target(compiled_density(), compiled_keep(), sampled.packed, size, initial_point)
+
+
+def sample_target(
+    target: Target, sampling: Sampling, seed: int, progress: Progress = no_progress, stage: str = "sampling"
+) -> Generator[Draws]:
+    """Draw with nutpie's NUTS, in batches that continue the same chains.
 
     The chains run in threads of their own and call the density as a C function, which is compiled once and serves any
-    design. Between batches they pause: nothing is adapted twice.
+    data. Between batches they pause: nothing is adapted twice.
 
     Parameters
     ----------
@@ -117,6 +174,8 @@ def sample_batches(
         the first.
     seed
         The same seed gives the same draws on the same machine and versions; never promised across machines.
+    stage
+        What ``progress`` is told.
 
     Yields
     ------
@@ -132,7 +191,7 @@ def sample_batches(
             state["slowest"] = min(chain.finished_draws for chain in chains)
             reached.notify()
 
-    sampler = _start(kernel, design, sampling, seed, report)
+    sampler = _start(target, sampling, seed, report)
     whole: Any = None  # the trace, once the chains have run to their end
     try:
         for batch in range(1, sampling.max_extensions + 2):
@@ -141,7 +200,7 @@ def sample_batches(
             while whole is None and state["slowest"] < wanted and not _is_finished(sampler):
                 with reached:
                     reached.wait(REPORT_SECONDS)
-                progress("sampling", min(state["done"], total - 1), total)
+                progress(stage, min(state["done"], total - 1), total)
             # Quick chains may have run to their end before they could pause: the batches are the same.
             if whole is None and (batch == sampling.max_extensions + 1 or _is_finished(sampler)):
                 whole = sampler.wait()
@@ -155,28 +214,42 @@ def sample_batches(
             sampler.abort()
 
 
-def _start(kernel: Kernel, design: Design, sampling: Sampling, seed: int, report: Callable[[Any], None]) -> Any:
+def sample_safely(
+    batches: Callable[[Sampling, int], Generator[Draws]], sampling: Sampling, seed: int
+) -> Generator[Draws]:
+    """Draws so far; all of them anew, with shorter steps, once some diverge.
+
+    Parameters
+    ----------
+    batches
+        Draws in batches, such as ``sample_batches``, for a seed.
+    """
+    for attempt in range(sampling.max_extensions + 1):
+        last = attempt == sampling.max_extensions
+        with closing(batches(sampling, seed + attempt)) as found:
+            for draws in found:
+                if draws.divergent.sum() > sampling.max_divergences and not last:
+                    break
+                yield draws
+            else:
+                return
+        # Steps were too long somewhere.
+        sampling = sampling.model_copy(update={"target_accept": 1.0 - (1.0 - sampling.target_accept) / 3.0})
+
+
+def _start(target: Target, sampling: Sampling, seed: int, report: Callable[[Any], None]) -> Any:
     """Start nutpie's chains in the background."""
     import nutpie
     from nutpie.compile_pymc import CompiledPyMCModel
 
-    centre = initial_vector(kernel, design)
-    size = kernel.layout.size
-    sampled = in_coordinates(kernel, design, centre)
-
-    def initial_point(chain_seed: int) -> npt.NDArray[np.float64]:
-        rng = np.random.default_rng(chain_seed)
-        climbed = find_mode(kernel, centre + rng.uniform(-JITTER, JITTER, size), CLIMB)
-        # One is about the posterior's own width there.
-        return sampled_point(sampled, climbed) + rng.uniform(-1.0, 1.0, size)
-
+    size = target.size
     model = CompiledPyMCModel(
-        compiled_logp_func=compiled_density(),
-        compiled_expand_func=compiled_keep(),
-        initial_point_func=initial_point,
-        shared_data={"words": sampled.packed},
+        compiled_logp_func=target.density,
+        compiled_expand_func=target.keep,
+        initial_point_func=target.start,
+        shared_data={"words": target.words},
         shared_var_keys={},
-        user_data=sampled.packed,
+        user_data=target.words,
         n_expanded=size,
         shape_info=(["vector"], [slice(0, size)], [(size,)]),
         logp_func=None,

@@ -8,13 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from violencescore.names import category_label
-from violencescore.value_types import NonNegative, Part, Positive
+from violencescore.value_types import Id, NonNegative, Part, Positive
 
 EACH = "*"
 """In place of a channel or source: one scenario for each that occurs."""
 
 Name = Annotated[str, Field(pattern=r"^\w[\w .\-]*$", max_length=100)]
-Id = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class FalseFlagChange(Part):
@@ -30,7 +29,8 @@ class Scenario(Part):
     ``without_channel`` and ``without_source`` name one, or ``"*"`` for a scenario each; its name is then appended to
     ``name``. ``weights`` are ``"equal"`` (every category that counts weighs the same), ``"any"`` (weights drawn
     evenly from all that are possible) or a table category -> weight; a category that the methodology does not
-    have is added, without a victim role unless written ``element:victim_role``.
+    have is added, without a victim role unless written ``element:victim_role``. ``list_odds_ratio`` is assumed between
+    every two sources that list incidents.
     """
 
     name: Name
@@ -40,6 +40,7 @@ class Scenario(Part):
     weights: Literal["equal", "any"] | dict[Id, NonNegative] | None = None
     per: Literal["none", "revenue", "flow"] | None = None
     estimand: Literal["realized", "rate"] | None = None
+    list_odds_ratio: Positive | None = None
 
     @field_validator("weights", mode="before")
     @classmethod
@@ -53,7 +54,8 @@ class Scenario(Part):
         changed = self.model_dump(exclude_none=True, exclude={"name"})
         if not any(changed.values()):
             raise ValueError(
-                "changes nothing; state false_flag, without_channel, without_source, weights, per or estimand"
+                "changes nothing; state false_flag, without_channel, without_source, weights, per, estimand or "
+                "list_odds_ratio"
             )
         return self
 

@@ -110,7 +110,7 @@ def _probability(value: Mapping[str, Any]) -> Probability:
 def needs_refit(scenario: Scenario, methodology: Methodology) -> bool:
     """Whether the draws of the verdict do not hold the answer, so that the model must be sampled again."""
     added = isinstance(scenario.weights, dict) and not set(scenario.weights) <= set(methodology.category_labels)
-    parts = (scenario.false_flag, scenario.without_channel, scenario.without_source)
+    parts = (scenario.false_flag, scenario.without_channel, scenario.without_source, scenario.list_odds_ratio)
     return added or any(part is not None for part in parts)
 
 
@@ -139,6 +139,9 @@ def changed_methodology(scenario: Scenario, methodology: Methodology) -> Methodo
         update["false_flag"] = methodology.false_flag.model_copy(
             update=scenario.false_flag.model_dump(exclude_none=True)
         )
+    if scenario.list_odds_ratio is not None:
+        ratio = methodology.reporting.odds_ratio * scenario.list_odds_ratio
+        update["reporting"] = methodology.reporting.model_copy(update={"odds_ratio": ratio})
     score = {key: getattr(scenario, key) for key in ("per", "estimand") if getattr(scenario, key) is not None}
     if score:
         update["score"] = methodology.score.model_copy(update=score)
@@ -178,6 +181,8 @@ def describe_scenario(scenario: Scenario) -> str:
         parts.append("the total, not divided by anything" if scenario.per == "none" else f"per unit of {scenario.per}")
     if scenario.estimand is not None:
         parts.append({"realized": "what was done", "rate": "what they tend to do"}[scenario.estimand])
+    if scenario.list_odds_ratio is not None:
+        parts.append(f"odds ratio {scenario.list_odds_ratio:g} between every two sources that list incidents")
     return "; ".join(parts)
 
 

@@ -91,7 +91,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
     },
     "links": {"incident_id": _ID, "linked_id": _ID},
     "rivalries": {"organization_id": _ID, "other_id": _ID, "strength": Column("weight")},
-    "reports": {"incident_id": _ID, "source_id": _ID},
+    "reports": {"incident_id": _ID, "source_id": _ID, "reported_on": Column("date")},
     "revenue": {
         "organization_id": _ID,
         "source_id": _ID,

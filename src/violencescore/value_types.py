@@ -30,6 +30,7 @@ Flag = Annotated[bool, Field(strict=True)]
 Beta = tuple[Positive, Positive]
 Day = Annotated[date, BeforeValidator(_read_day)]
 Word = Annotated[str, Field(pattern=r"^\w[\w .\-]*$", max_length=100)]
+Id = Annotated[str, Field(min_length=1, max_length=1000)]
 Text = Annotated[str, Field(max_length=100_000)]
 
 

@@ -8,6 +8,7 @@ import xarray as xr
 
 from violencescore.decision import Decision, decide
 from violencescore.methodology import Methodology
+from violencescore.names import UNREPORTED
 from violencescore.scores import baseline_ratio, score_draws
 
 
@@ -24,4 +25,5 @@ def decide_posterior(
         diagnostics=diagnostics,
         baseline_ratio=baseline_ratio(posterior, methodology),
         confidence=confidence,
+        counts_unreported=UNREPORTED in posterior["harms"].data_vars,
     )

@@ -48,9 +48,13 @@ def cut_off(assessment: Assessment, end: date) -> Assessment:
     if methodology.window is None:
         raise ValueError("an assessment without a window cannot be cut off")
     window = methodology.window.model_copy(update={"end": end})
-    incidents = assessment.incidents[assessment.incidents["date_start"] <= pd.Timestamp(end)].reset_index(drop=True)
+    reports = assessment.reports
+    come = reports[~(reports["reported_on"] > pd.Timestamp(end))]
+    to_come = set(reports["incident_id"]) - set(come["incident_id"])
+    incidents = assessment.incidents[assessment.incidents["date_start"] <= pd.Timestamp(end)]
+    incidents = incidents[~incidents["incident_id"].isin(to_come)].reset_index(drop=True)
     known = incidents["incident_id"]
-    tables = {name: getattr(assessment, name) for name in _BY_INCIDENT}
+    tables = {name: getattr(assessment, name) for name in _BY_INCIDENT} | {"reports": come}
     kept = {name: table[table["incident_id"].isin(known)].reset_index(drop=True) for name, table in tables.items()}
     return dataclasses.replace(
         assessment, methodology=methodology.model_copy(update={"window": window}), incidents=incidents, **kept

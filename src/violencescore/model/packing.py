@@ -31,6 +31,11 @@ def pack(arguments: tuple[Any, ...]) -> npt.NDArray[np.int64]:
     offset, sizes, prior, beta, given, chance, coordinates, *tables = arguments
     whole = [offset, sizes, *(column for table in tables for column in table), coordinates.start, coordinates.column]
     real = [prior, beta.ravel(), *given, np.array([chance]), coordinates.value, coordinates.centred]
+    return lay_out(whole, real)
+
+
+def lay_out(whole: list[Any], real: list[Any]) -> npt.NDArray[np.int64]:
+    """Lay arrays end to end, as ``pack`` says."""
     arrays = [np.asarray(a, dtype=np.int64) for a in whole]
     arrays += [np.asarray(a, dtype=np.float64).view(np.int64) for a in real]
     starts = 2 + len(arrays) + np.cumsum([0, *(len(a) for a in arrays)])

@@ -234,7 +234,7 @@ def _rule_claims(facts: Facts) -> Iterator[Claim]:
 def _limit_claims(facts: Facts) -> Iterator[Claim]:
     if facts.decision.outcome == "selected":
         yield Claim("limits", "winner", condition="methodology")
-    yield Claim("limits", "recorded", condition="methodology")
+    yield Claim("limits", "unreported" if facts.decision.counts_unreported else "recorded", condition="methodology")
     diagnostics = {"rhat": facts.diagnostics.get("max_rhat"), "ess": facts.diagnostics.get("min_ess")}
     found: dict[str, Any] = {"n": facts.n_draws, "chains": facts.n_chains, **diagnostics}
     shown = _numbers(found)

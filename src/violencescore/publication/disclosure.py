@@ -29,8 +29,11 @@ _PER_INCIDENT = ("harms", "evidence", "adjudications", "reports")
 _COARSE = {
     **{name: tuple(columns) for name, columns in COLUMNS.items()},
     "incidents": ("incident_id", "date_start", "date_end", "region"),
+    "reports": ("incident_id", "source_id"),
 }
 _TOTAL_COLUMNS = ("period", "category", "incidents", "best")
+OF_SOURCES = ("listed_by[", "dependence[")
+"""How the parameters of the identification table begin that name sources."""
 _NEW_ID = re.compile(r"[iso][0-9]+")
 _SHORTEST = 5
 """Ids shorter than this are looked for as whole texts only: any sentence may hold a 7."""
@@ -100,6 +103,8 @@ def _coarsened(tables: Mapping[str, pd.DataFrame], window: Window | None) -> dic
     new_ids = {old: f"i{n}" for n, old in enumerate(incidents["incident_id"], start=1)}
     coarse = {"incidents": incidents[list(_COARSE["incidents"])]}
     coarse |= {name: table for name, table in tables.items() if name != "incidents"}
+    if "reports" in coarse:  # the day of a report tells the day of its incident
+        coarse["reports"] = coarse["reports"][list(_COARSE["reports"])].drop_duplicates()
     for name in _PER_INCIDENT:
         if name in coarse:
             coarse[name] = coarse[name][coarse[name]["incident_id"].isin(new_ids)]
@@ -198,11 +203,13 @@ def leaked_ids(files: Mapping[str, bytes], incident_ids: Iterable[str], sources:
 
 
 def source_names(assessment: Assessment) -> set[str]:
-    """Return the ids of all sources and origins, but for those that are words of the methodology."""
+    """Return the ids of all sources and origins, but for those that stand in the methodology, which is public."""
     methodology = assessment.methodology
     columns = [(assessment.evidence, "source_id"), (assessment.evidence, "origin"), (assessment.reports, "source_id")]
     columns.append((assessment.revenue, "source_id"))
     known = {*methodology.channels, *methodology.elements, *methodology.victim_roles, ""}
+    known |= {name for channel in methodology.channels.values() for name in channel.sources}
+    known |= {name for pair in methodology.reporting.dependent for name in pair}
     return {str(name) for table, column in columns for name in table[column].unique()} - known
 
 

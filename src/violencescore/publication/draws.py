@@ -11,10 +11,11 @@ import xarray as xr
 
 from violencescore.errors import Fault, InputError
 from violencescore.methodology import Methodology
-from violencescore.names import CATEGORY, CHAIN, DRAW, ORGANIZATION, OTHER, PANELIST
+from violencescore.names import CATEGORY, CHAIN, DRAW, ORGANIZATION, OTHER, PANELIST, UNREPORTED
 from violencescore.publication.tabular import csv_bytes, read_number_table
 
 REALIZED, RATE, BASELINE = "draws/harm_realized.csv", "draws/harm_rate.csv", "draws/harm_baseline.csv"
+MISSED = "draws/harm_unreported.csv"
 REVENUE, SCORES = "draws/{}.csv", "draws/scores.csv"
 KINDS = ("revenue", "flow")
 _SAMPLE = ["chain", "draw"]
@@ -24,12 +25,15 @@ def draw_files(posterior: xr.DataTree, methodology: Methodology) -> dict[str, by
     """Return the draws behind a verdict as tables by path.
 
     Harms have a row for each chain, draw and organization (`other` included: everyone who is not listed) and a column
-    for each category; revenue has a column for each organization. Expected harm is given where it is asked for.
+    for each category; harm that no source lists is part of it, and given apart. Revenue has a column for each
+    organization. Expected harm is given where it is asked for.
     """
     harms = posterior["harms"].to_dataset()
     found = {REALIZED: _harm_table(harms["harm_realized"], harms["harm_other"])}
     if methodology.score.estimand == "rate" or any(s.estimand == "rate" for s in methodology.scenario):
         found[RATE] = _harm_table(harms["harm_rate"], None)
+    if UNREPORTED in harms:
+        found[MISSED] = _harm_table(harms[UNREPORTED], harms[f"{UNREPORTED}_other"])
     if "harm_baseline" in harms:
         found[BASELINE] = _harm_table(harms["harm_baseline"], harms["harm_other_baseline"])
     if "revenue" in posterior.children:
@@ -98,6 +102,10 @@ def read_draws(
         rate, _, found = _read_harm(files[RATE], RATE, labels, other=False)
         _require_shape(RATE, rate, realized, found, ids)
         data["harm_rate"] = (dims, rate)
+    if MISSED in files:
+        missed, other, found = _read_harm(files[MISSED], MISSED, labels, other=True)
+        _require_shape(MISSED, missed, realized, found, ids)
+        data |= {UNREPORTED: (dims, missed), f"{UNREPORTED}_other": (rest, other)}
     if BASELINE in files:
         before, other, found = _read_harm(files[BASELINE], BASELINE, labels, other=True)
         _require_shape(BASELINE, before, realized, found, ids)

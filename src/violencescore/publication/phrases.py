@@ -147,6 +147,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "en": "This counts recorded violence only: unreported violence is not estimated.",
         "es": "Esto cuenta solo la violencia registrada: la no denunciada no se estima.",
     },
+    "unreported": {
+        "en": "Violence that no source lists is counted as well, estimated from which sources list which incidents.",
+        "es": "También se cuenta la violencia que ninguna fuente recoge, estimada a partir de qué fuentes recogen qué "
+        "hechos.",
+    },
     "chosen": {
         "en": "The weights and rules of the methodology {id}, version {version}, were chosen by people, not "
         "learned from "

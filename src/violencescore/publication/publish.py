@@ -24,6 +24,7 @@ from violencescore.publication.canonical import canonical
 from violencescore.publication.commitment import Commitment, chain_bytes, date_faults, differences
 from violencescore.publication.disclosure import (
     ATTRIBUTION,
+    OF_SOURCES,
     Level,
     disclosed_tables,
     input_files,
@@ -227,6 +228,9 @@ def _stated_files(
     """Return what the rest of the bundle follows from."""
     environment = {"software": run.run["packages"], "python": run.run["python"], "inputs": run.run["inputs"]}
     diagnostics = {key: value for key, value in run.diagnostics.items() if key != "seconds"}
+    if publication["level"] != "full":
+        rows = diagnostics.get("identification", ())
+        diagnostics["identification"] = [r for r in rows if not str(r["parameter"]).startswith(OF_SOURCES)]
     files = {
         contents.COMMITMENT: chain_bytes(chain),
         contents.PUBLICATION: contents.as_json(publication),

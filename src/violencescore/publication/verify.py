@@ -20,7 +20,7 @@ from violencescore.publication.canonical import read_object
 from violencescore.publication.commitment import chain_faults, date_faults, differences, read_chain
 from violencescore.publication.contents import Stated, derived_files, read_stated
 from violencescore.publication.disclosure import ATTRIBUTION, level_faults
-from violencescore.publication.draws import BASELINE, RATE, REALIZED, REVENUE
+from violencescore.publication.draws import BASELINE, MISSED, RATE, REALIZED, REVENUE
 from violencescore.publication.panelists import opening_faults
 from violencescore.publication.publish import sampling_differences
 from violencescore.publication.tabular import read_text_table
@@ -32,8 +32,8 @@ TOLERANCE = 1e-9
 """Relative difference that another machine's arithmetic may make in a figure of a table."""
 _STATED = {
     contents.COMMITMENT, contents.PUBLICATION, contents.DIAGNOSTICS, contents.ENVIRONMENT, contents.POOLED,
-    contents.CALIBRATION, contents.REFITS, REALIZED, RATE, BASELINE, REVENUE.format("revenue"), REVENUE.format("flow"),
-    ATTRIBUTION, MANIFEST, SIGNATURE,
+    contents.CALIBRATION, contents.REFITS, REALIZED, RATE, BASELINE, MISSED,
+    REVENUE.format("revenue"), REVENUE.format("flow"), ATTRIBUTION, MANIFEST, SIGNATURE,
 }  # fmt: skip
 
 

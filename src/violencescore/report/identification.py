@@ -22,6 +22,10 @@ _FAMILIES: Mapping[str, str] = {
     "reach": "How often a channel hears of an incident",
     "notoriety": "On whom wrong names fall",
     "confusion": "Whom a channel names, by who did it",
+    "listed": "Share of the incidents that some source lists",
+    "listed_by": "How often a source lists an incident",
+    "visibility": "How much incidents differ in being seen by all",
+    "dependence": "How much one source follows another",
 }
 """What the names before the brackets mean; a name that is not here is shown as it is."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from violencescore.decision import RECORDED_ONLY, needs_more_draws
+from violencescore.decision import needs_more_draws
 from violencescore.report.text import number_format, percent, shown_text, worlds_against
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def assumption_sentences(decision: Decision, run_info: Mapping[str, Any]) -> tup
     return (
         _estimand_sentence(decision),
         *_per_sentence(decision),
-        RECORDED_ONLY,
+        decision.coverage,
         "Ranks are taken within each world and then counted; organizations that tie share the rank.",
         _rule_sentence(decision),
         chosen,

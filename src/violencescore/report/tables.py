@@ -13,7 +13,6 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from violencescore.decision import RECORDED_ONLY
 from violencescore.montecarlo import Probability, format_probability
 from violencescore.panel import panel_sentences
 from violencescore.report.sentences import (
@@ -252,7 +251,7 @@ def _ranking_caption(decision: Decision) -> str:
     return (
         "A row: in what share of the worlds consistent with the evidence the organization takes each rank "
         "(1st: most violent); the error is the Monte-Carlo standard error of the first. "
-        f"Ranked by the {score_name(decision)}: {_RANKED_BY[decision.estimand]}. {RECORDED_ONLY} "
+        f"Ranked by the {score_name(decision)}: {_RANKED_BY[decision.estimand]}. {decision.coverage} "
         "Intervals hold 90 %; the score is the median."
     )
 

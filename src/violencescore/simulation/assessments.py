@@ -25,7 +25,7 @@ from violencescore.simulation.incidents import (
     simulate_incidents,
     simulate_reports,
 )
-from violencescore.simulation.worlds import ANNOUNCED, BASELINE_DAYS, WINDOW_DAYS, WORLDS, World
+from violencescore.simulation.worlds import ANNOUNCED, BASELINE_DAYS, PRESS, WINDOW_DAYS, WORLDS, World
 
 
 @dataclass(frozen=True)
@@ -280,6 +280,9 @@ def _methodology_text(world: World) -> str:
     if world.doubts:
         lines += ["", *world.doubts]
     known = shipped_methodology("kleiman-2011").channels
+    if press := [name for name, source in world.sources.items() if source.press]:
+        named = ", ".join(f'"{name}"' for name in press)
+        lines += ["", f"[channels.{PRESS}]", f"sources = [{named}]"]
     for name, channel in world.channels.items():
         if name not in known:
             forgeable, candidates = (str(flag).lower() for flag in (channel.forgeable, channel.candidates))
