@@ -33,7 +33,7 @@ from violencescore.grouping import (
 )
 from violencescore.names import OTHER, PERIODS, WINDOW
 from violencescore.pieces import UNKNOWN as UNKNOWN
-from violencescore.pieces import Pieces, build_pieces, count_before, separate_contests
+from violencescore.pieces import Pieces, build_pieces, count_before, find_heard, separate_contests
 from violencescore.strata import build_rivalry, build_strata
 
 FloatArray = npt.NDArray[np.float64]
@@ -250,7 +250,8 @@ def build_design(assessment: Assessment) -> Design:
     echoing = tuple(c for c in channels if methodology.channels[c].echoes is not None)
     factors, piece_factors = _factors(pieces, channels, echoing, len(activity.dated))
     strata = build_strata(methodology, periods, incidents["date_start"], period_codes, kinds, kind_codes)
-    heard = _heard(assessment, rows["reports"], channels)
+    through = [methodology.channels[c].sources for c in channels]
+    heard = find_heard(rows["reports"], assessment.reports["source_id"], through, n_incidents)
     around = _Around(piece_factors, activity.era, strata.of_incident, settled, contest, heard)
     pattern_codes, patterns = _patterns(pieces, factors, forgeable, around)
 
@@ -350,20 +351,6 @@ def _settled(assessment: Assessment, rows: Codes, n_incidents: int, actors: tupl
         settled[rows, 2] = framed
         settled[rows, 1] = np.where(framed != UNKNOWN, 1, settled[rows, 1])
     return settled
-
-
-def _heard(assessment: Assessment, reported: Codes, channels: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """Whether each channel could have spoken of each incident (incident, channel).
-
-    One that speaks through certain sources could not where none of them lists the incident.
-    """
-    heard = np.ones((len(assessment.incidents), len(channels)), dtype=bool)
-    for h, name in enumerate(channels):
-        sources = assessment.methodology.channels[name].sources
-        if sources:
-            heard[:, h] = False
-            heard[reported[assessment.reports["source_id"].isin(sources).to_numpy()], h] = True
-    return heard
 
 
 def _factors(

@@ -156,3 +156,25 @@ def separate_contests(pieces: Pieces, n_incidents: int) -> tuple[Pieces, IntArra
         set=pieces.set[kept],
     )
     return rest, contest
+
+
+def find_heard(
+    incident: AnyInts, source: pd.Series, through: Sequence[Sequence[str]], n_incidents: int
+) -> NDArray[np.bool_]:
+    """Find whether each channel could have spoken of each incident (incident, channel).
+
+    One that speaks ``through`` certain sources could not where none of them lists the incident.
+
+    Parameters
+    ----------
+    incident, source
+        Of each report.
+    through
+        Sources of each channel; empty where it needs none.
+    """
+    heard = np.ones((n_incidents, len(through)), dtype=bool)
+    for channel, sources in enumerate(through):
+        if sources:
+            heard[:, channel] = False
+            heard[incident[source.isin(sources).to_numpy()], channel] = True
+    return heard
