@@ -111,6 +111,7 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
                 "rows of evidence": f"{own['evidence_rows'].iloc[0]:,}",
                 "whole, s": spread(own["total"], ".0f"),
                 **{f"{name}, s": f"{own[name].median():.1f}" for name in (*PHASES, "rest")},
+                "processor, s": spread(own["cpu"], ".0f"),
                 "peak memory, GB": spread(own["peak_mb"] / 1024, ".2f"),
                 "outcome": ", ".join(sorted(set(own["outcome"]))),
             }

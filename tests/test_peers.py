@@ -27,7 +27,7 @@ from violencescore.model_options import Priors
 
 def textbook_point(kernel: Kernel, design: Design, priors: Priors, vector: np.ndarray) -> dict[str, np.ndarray]:
     """The textbook model's unconstrained values at a point of the kernel's vector."""
-    j, c, r, t, h = (int(n) for n in kernel.layout.sizes)
+    j, c, r, t, h, _ = (int(n) for n in kernel.layout.sizes)
     unit = kernel.natural(vector)
 
     def effects(number: int, scale: int, centre: float, *shape: int) -> np.ndarray:

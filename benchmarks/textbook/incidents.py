@@ -102,7 +102,7 @@ def expand_groups(design: Design, priors: Priors, group: Ints) -> Incidents:
     refuse_unsupported(design)
     groups, patterns, factors = design.groups, design.patterns, design.factors
     n_channels, n_organizations = len(design.channels), len(design.organizations)
-    n_patterns = len(patterns.period)
+    n_patterns = len(patterns.stratum)
     speaks = np.zeros((n_patterns, n_channels))
     votes = np.zeros((n_patterns, n_channels, n_organizations))
     for start, member in ((patterns.firm_start, patterns.firm), (patterns.forged_start, patterns.forged)):
@@ -148,6 +148,10 @@ def refuse_unsupported(design: Design) -> None:
         "must be of two kinds or more": len(design.kinds) < 2,
         "must be of two regions or more": len(design.regions) < 2,
         "must hold channels that can be forged, and channels that cannot": len(set(design.forgeable.tolist())) != 2,
+        "must have no echoes, episodes, links, heirs or strata of staging": any(
+            len(switched_on) for switched_on in (design.echoes, design.bonds, design.kin)
+        )
+        or design.strata != design.periods,
         "must be of three organizations or more": len(design.organizations) < 3,
     }
     way_out = "; compare on a simulated `plain` world"
