@@ -20,7 +20,7 @@ errors names fingerprint jsontext output progress
 wording value_types unit_options scenario_choices robustness_choices model_options methodology
 coding formats tables reading schemas identities events supply relations grouping cleaning assessment trees networks units
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
-pieces activity episodes strata design listings
+pieces activity episodes strata evidence_patterns design listings
 model model.types model.zerosum model.layout model.given model.effects model.violence model.coordinates model.evidence model.episodes model.cells model.patterns model.packing model.logarithm model.kernel model.listing model.capture
 model.signatures model.specification model.quantities model.pilot
 beside sampling

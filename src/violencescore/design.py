@@ -21,6 +21,33 @@ from violencescore.assessment import Assessment
 from violencescore.coding import Codes, encode, places
 from violencescore.episodes import Nodes, build_forest, build_nodes, hang_together
 from violencescore.errors import Fault, InputError
+from violencescore.evidence_patterns import (
+    DATE as DATE,
+)
+from violencescore.evidence_patterns import (
+    NAMES as NAMES,
+)
+from violencescore.evidence_patterns import (
+    SET as SET,
+)
+from violencescore.evidence_patterns import (
+    SILENT as SILENT,
+)
+from violencescore.evidence_patterns import (
+    SPEAKS as SPEAKS,
+)
+from violencescore.evidence_patterns import (
+    Around,
+    build_factors,
+    build_patterns,
+    could_speak,
+)
+from violencescore.evidence_patterns import (
+    Factors as Factors,
+)
+from violencescore.evidence_patterns import (
+    Patterns as Patterns,
+)
 from violencescore.grouping import (
     AnyInts,
     IntArray,
@@ -33,57 +60,11 @@ from violencescore.grouping import (
 )
 from violencescore.names import OTHER, PERIODS, WINDOW
 from violencescore.pieces import UNKNOWN as UNKNOWN
-from violencescore.pieces import Pieces, build_pieces, count_before, separate_contests
+from violencescore.pieces import build_pieces, separate_contests
 from violencescore.strata import build_rivalry, build_strata
 
 FloatArray = npt.NDArray[np.float64]
 NO_KIN = np.empty((0, 2), dtype=np.int64)
-
-SILENT, SPEAKS, NAMES, SET, DATE = range(5)
-"""Kinds of evidence factor: a channel is silent, it speaks, one piece names an actor, one names a set; and when it was,
-where not everybody existed then."""
-
-
-@dataclass(frozen=True)
-class Factors:
-    """The distinct things that a channel can be seen to do, each a factor of a pattern's probability.
-
-    ``kind``, ``channel`` and ``argument`` have one entry a factor. The argument of ``NAMES`` is the actor, that of
-    ``DATE`` the era (and its channel none), that of ``SET`` an index into ``set_start``: the candidates of set ``s``
-    are ``set_member[set_start[s]:set_start[s + 1]]``, and ``set_channel[s]`` named them.
-    ``echo`` is which of ``Design.echoes`` a piece that comes after others may be, ``UNKNOWN`` for all else, and
-    ``repeated`` the share of those before it that name the same one.
-    """
-
-    kind: IntArray
-    channel: IntArray
-    argument: IntArray
-    echo: IntArray
-    repeated: FloatArray
-    set_channel: IntArray
-    set_start: IntArray
-    set_member: IntArray
-
-
-@dataclass(frozen=True)
-class Patterns:
-    """The distinct bodies of evidence on an incident, cells apart.
-
-    The factors of pattern ``p`` that cannot be forged are ``firm[firm_start[p]:firm_start[p + 1]]``; those that
-    can are in ``forged`` likewise. ``stratum`` is that of staging. ``perpetrator``, ``staged`` and ``framed`` are what
-    an adjudication settled, ``UNKNOWN`` where it did not. ``contest`` is the set of candidates that the incident is
-    between, ``UNKNOWN`` where there is none; of several sets the smallest, and the others are factors.
-    """
-
-    firm_start: IntArray
-    firm: IntArray
-    forged_start: IntArray
-    forged: IntArray
-    stratum: IntArray
-    perpetrator: IntArray
-    staged: IntArray
-    framed: IntArray
-    contest: IntArray
 
 
 @dataclass(frozen=True)
@@ -231,8 +212,8 @@ def build_design(assessment: Assessment) -> Design:
     bounds = [period_bounds(window, period) for period in periods]
 
     n_incidents = len(incidents)
-    rows = _incident_rows(assessment)
-    harms = _harms(assessment, rows["harms"])
+    rows = incident_rows(assessment)
+    harms = gather_harms(assessment, rows["harms"])
     kind_codes, kinds = _kinds(harms, n_incidents, methodology.category_labels)
     region_codes, regions = pd.factorize(incidents["region"], sort=True)
     period_codes = places(incidents["period"], periods)
@@ -248,11 +229,11 @@ def build_design(assessment: Assessment) -> Design:
     kin = build_kin(assessment.organizations, bounds[0][0]) if methodology.factions.old_name else NO_KIN
     activity = build_activity(assessment.organizations, incidents, settled[:, 0], period_codes, bounds, kin)
     echoing = tuple(c for c in channels if methodology.channels[c].echoes is not None)
-    factors, piece_factors = _factors(pieces, channels, echoing, len(activity.dated))
+    factors, piece_factors = build_factors(pieces, channels, echoing, len(activity.dated))
     strata = build_strata(methodology, periods, incidents["date_start"], period_codes, kinds, kind_codes)
-    heard = _heard(assessment, rows["reports"], channels)
-    around = _Around(piece_factors, activity.era, strata.of_incident, settled, contest, heard)
-    pattern_codes, patterns = _patterns(pieces, factors, forgeable, around)
+    heard = could_speak(assessment, rows["reports"], channels)
+    around = Around(piece_factors, activity.era, strata.of_incident, settled, contest, heard)
+    pattern_codes, patterns = build_patterns(pieces, factors, forgeable, around)
 
     episodes = methodology.episodes
     links = np.column_stack([rows["links"], rows["linked"]]).astype(np.int64)
@@ -296,7 +277,7 @@ def build_design(assessment: Assessment) -> Design:
         factors=factors,
         patterns=patterns,
         groups=_groups(group_codes, groups),
-        profiles=_profiles(harms, group_codes),
+        profiles=build_profiles(harms, group_codes),
         incident_id=pd.Index(incidents["incident_id"], name=None),
         incident_group=group_codes,
     )
@@ -308,7 +289,9 @@ def _groups(codes: IntArray, rows: IntArray) -> Groups:
 
 
 @dataclass(frozen=True)
-class _Harms:
+class Harms:
+    """Harms by row: incident, category and range of the count."""
+
     incident: AnyInts
     category: AnyInts
     low: IntArray
@@ -316,7 +299,7 @@ class _Harms:
     high: IntArray
 
 
-def _incident_rows(assessment: Assessment) -> dict[str, Codes]:
+def incident_rows(assessment: Assessment) -> dict[str, Codes]:
     """Row of the incident of each harm, evidence, adjudication, report and link."""
     names = ("harms", "evidence", "adjudications", "reports", "links")
     ids = [getattr(assessment, name)["incident_id"] for name in names]
@@ -324,13 +307,14 @@ def _incident_rows(assessment: Assessment) -> dict[str, Codes]:
     return dict(zip((*names, "linked"), codes, strict=True))
 
 
-def _harms(assessment: Assessment, incident: Codes) -> _Harms:
+def gather_harms(assessment: Assessment, incident: Codes) -> Harms:
+    """Return the harms of an assessment, given the row of the incident of each."""
     table = assessment.harms
     category = places(table["category"], assessment.methodology.category_labels)
-    return _Harms(incident, category, *(ints(table[column]) for column in ("low", "best", "high")))
+    return Harms(incident, category, *(ints(table[column]) for column in ("low", "best", "high")))
 
 
-def _kinds(harms: _Harms, n_incidents: int, labels: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
+def _kinds(harms: Harms, n_incidents: int, labels: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
     """Kind of each incident: the first of its categories in the order of the methodology."""
     first = np.full(n_incidents, len(labels), dtype=np.int64)
     np.minimum.at(first, harms.incident, harms.category)
@@ -352,116 +336,7 @@ def _settled(assessment: Assessment, rows: Codes, n_incidents: int, actors: tupl
     return settled
 
 
-def _heard(assessment: Assessment, reported: Codes, channels: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """Whether each channel could have spoken of each incident (incident, channel).
-
-    One that speaks through certain sources could not where none of them lists the incident.
-    """
-    heard = np.ones((len(assessment.incidents), len(channels)), dtype=bool)
-    for h, name in enumerate(channels):
-        sources = assessment.methodology.channels[name].sources
-        if sources:
-            heard[:, h] = False
-            heard[reported[assessment.reports["source_id"].isin(sources).to_numpy()], h] = True
-    return heard
-
-
-def _factors(
-    pieces: Pieces, channels: tuple[str, ...], echoing: tuple[str, ...], n_eras: int
-) -> tuple[Factors, IntArray]:
-    """Distinct factors, those of names after those of silence and speech; and the factor of each piece."""
-    n_channels = len(channels)
-    each = np.arange(n_channels)
-    echo_of = np.array([echoing.index(c) if c in echoing else UNKNOWN for c in channels], dtype=np.int64)
-    names = np.flatnonzero(pieces.actor != UNKNOWN)
-    same, before = count_before(pieces) if echoing else (np.zeros(len(names), dtype=np.int64),) * 2
-    echo = np.where(before > 0, echo_of[pieces.channel[names]], UNKNOWN)
-    same, before = np.where(echo == UNKNOWN, 0, same), np.where(echo == UNKNOWN, 0, before)
-    code, named = unique_rows(pieces.channel[names], pieces.actor[names], echo, same, before)
-    order = np.lexsort(named.T[::-1])
-    named = named[order]
-    n_sets = len(pieces.set_channel)
-    sizes = (n_channels, n_channels, len(named), n_sets, n_eras)
-    factor = np.full(len(pieces.actor), UNKNOWN, dtype=np.int64)
-    factor[names] = 2 * n_channels + np.argsort(order)[code]
-    factor = np.where(pieces.set == UNKNOWN, factor, 2 * n_channels + len(named) + pieces.set)
-    nothing = np.full(2 * n_channels, UNKNOWN), np.full(n_sets + n_eras, UNKNOWN)
-    share = np.zeros(sum(sizes))
-    share[2 * n_channels : 2 * n_channels + len(named)] = named[:, 3] / np.maximum(named[:, 4], 1)
-    factors = Factors(
-        kind=np.repeat(np.array([SILENT, SPEAKS, NAMES, SET, DATE], dtype=np.int64), sizes),
-        channel=ints(np.concatenate([each, each, named[:, 0], pieces.set_channel, np.full(n_eras, UNKNOWN)])),
-        argument=ints(np.concatenate([each, each, named[:, 1], np.arange(n_sets), np.arange(n_eras)])),
-        echo=ints(np.concatenate([nothing[0], named[:, 2], nothing[1]])),
-        repeated=share,
-        set_channel=ints(pieces.set_channel),
-        set_start=pieces.set_start,
-        set_member=pieces.set_member,
-    )
-    return factors, factor
-
-
-@dataclass(frozen=True)
-class _Around:
-    """What stands beside the pieces in a pattern: factor of each piece; era, stratum, what was settled, contest.
-
-    ``heard`` is false where the silence of a channel says nothing (incident, channel).
-    """
-
-    factor: IntArray
-    era: IntArray
-    stratum: IntArray
-    settled: IntArray
-    contest: IntArray
-    heard: npt.NDArray[np.bool_]
-
-
-def _patterns(
-    pieces: Pieces, factors: Factors, forgeable: npt.NDArray[np.bool_], around: _Around
-) -> tuple[IntArray, Patterns]:
-    """Distinct evidence patterns; and the pattern of each incident."""
-    n_channels, n_incidents = len(forgeable), len(around.era)
-    keys = multiset_keys(pieces.incident, around.factor, n_incidents)
-    tied = ~around.heard.all(axis=0)
-    heard = around.heard[:, tied].T.astype(np.int8)
-    codes, rows = unique_rows(*keys, around.stratum, *around.settled.T, around.contest, around.era, *heard)
-    example = first_rows(codes)
-    n_patterns = len(example)
-    pattern_of = np.full(n_incidents, UNKNOWN, dtype=np.int64)
-    pattern_of[example] = np.arange(n_patterns)
-
-    piece_pattern = pattern_of[pieces.incident]
-    kept = piece_pattern != UNKNOWN
-    speaks = np.zeros((n_patterns, n_channels), dtype=bool)
-    speaks[piece_pattern[kept], pieces.channel[kept]] = True
-    # Whether the channel of a contest speaks is given with the contest, and no factor.
-    asked = np.append(factors.set_channel, UNKNOWN)[rows[:, 6]][:, None] != np.arange(n_channels)
-    asked[:, tied] &= speaks[:, tied] | (rows[:, 8:] > 0)
-    at, channel = np.nonzero(asked)
-    era = rows[:, 7]
-    dated = np.flatnonzero(era != UNKNOWN)
-    first_date = int((factors.kind != DATE).sum())
-    entry_pattern = np.concatenate([at, piece_pattern[kept], dated])
-    entry_factor = np.concatenate(
-        [channel + n_channels * speaks[at, channel], around.factor[kept], first_date + era[dated]]
-    )
-    order = np.lexsort((entry_factor, entry_pattern))
-    entry_pattern, entry_factor = ints(entry_pattern[order]), ints(entry_factor[order])
-    can_forge = np.append(forgeable, False)[factors.channel[entry_factor]]
-    return codes, Patterns(
-        firm_start=starts(entry_pattern[~can_forge], n_patterns),
-        firm=entry_factor[~can_forge],
-        forged_start=starts(entry_pattern[can_forge], n_patterns),
-        forged=entry_factor[can_forge],
-        stratum=ints(rows[:, 2]),
-        perpetrator=ints(rows[:, 3]),
-        staged=ints(rows[:, 4]),
-        framed=ints(rows[:, 5]),
-        contest=ints(rows[:, 6]),
-    )
-
-
-def _profiles(harms: _Harms, group: IntArray) -> Profiles:
+def build_profiles(harms: Harms, group: IntArray) -> Profiles:
     """Distinct pairs of a group and a set of harms; incidents without harms have none."""
     harm_codes, harm_rows = unique_rows(harms.category, harms.low, harms.best, harms.high)
     keys = multiset_keys(harms.incident, harm_codes, len(group))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from violencescore.assessment import Assessment
 from violencescore.attribution import Attribution
-from violencescore.design import Design, _harms, _incident_rows, _profiles
+from violencescore.design import Design, build_profiles, gather_harms, incident_rows
 from violencescore.grouping import ints, unique_rows
 from violencescore.names import WINDOW
 from violencescore.trees import Classes
@@ -25,9 +25,9 @@ def parted_design(design: Design, assessment: Assessment, classes: Classes | Non
     """
     if classes is None:
         return design
-    harms = _harms(assessment, _incident_rows(assessment)["harms"])
+    harms = gather_harms(assessment, incident_rows(assessment)["harms"])
     codes, pairs = unique_rows(design.incident_group, classes.of_incident)
-    profiles = _profiles(harms, codes)
+    profiles = build_profiles(harms, codes)
     group, part = pairs[profiles.group].T
     n = len(design.categories)
     category = profiles.category + n * np.repeat(part, np.diff(profiles.start))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FORMAT = "violencescore page 1"
 _PHRASES = (
-    "rule", "window", "chosen", "winner", "recorded", "draws", "calibration", "no_calibration", "baseline", "pair",
+    "rule", "window", "chosen", "winner", "recorded", "unreported", "draws", "calibration", "no_calibration", "baseline", "pair",
     "smallest_set", "rehearsal", "fictional", "preliminary", "score",
 )  # fmt: skip
 

@@ -45,7 +45,7 @@ function limits() {
   const { decision, methodology, diagnostics, draws } = DATA;
   const found = [t("world"), t(`estimand.${decision.estimand}`)];
   if (decision.per !== "none") found.push(t(`per.${decision.per}`));
-  found.push(phrase("recorded", {}), t("tied"));
+  found.push(phrase(DATA.decision.counts_unreported ? "unreported" : "recorded", {}), t("tied"));
   const margin = decision.margin ? word("margin.some", { margin: shortNumber(100 * decision.margin) }) : "";
   found.push(phrase("rule", { lead: word(`${decision.estimand}.${decision.per}`), margin_words: margin,
     required: shortNumber(decision.confidence_required), errors: shortNumber(decision.errors) }));
