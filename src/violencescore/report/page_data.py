@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 FORMAT = "violencescore page 1"
 _PHRASES = (
-    "rule", "window", "chosen", "winner", "recorded", "unreported", "draws", "calibration", "no_calibration", "baseline", "pair",
-    "smallest_set", "rehearsal", "fictional", "preliminary", "score",
+    "rule", "window", "chosen", "winner", "recorded", "unreported", "draws", "calibration", "no_calibration",
+    "baseline", "pair", "smallest_set", "rehearsal", "fictional", "preliminary", "score",
 )  # fmt: skip
 
 
