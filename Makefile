@@ -30,6 +30,7 @@ bench: setup  ## all benchmarks, with their tables and figures in docs/ (hours: 
 	@$(MAKE) bench-peers
 	$(BIN)/python benchmarks/gradient.py
 	$(BIN)/python benchmarks/verdict.py
+	$(BIN)/python benchmarks/large.py
 	$(BIN)/python benchmarks/refits.py
 	$(BIN)/python benchmarks/ingestion.py
 

@@ -223,11 +223,9 @@ def prepare(case: Case, seed: int) -> Timed:
 
 def mixture_arguments(kernel: Kernel, vector: Floats) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """What `mixture` and `plain` take: the arrays that the density itself makes of a vector before it mixes."""
-    rates, said, weight, _, _, part, _, honest, false = forward(
-        kernel.natural(vector[None])[0], *kernel.forward_arguments()
-    )
+    rates, said, weight, _, _, part, _, sight, _ = forward(kernel.natural(vector[None])[0], *kernel.forward_arguments())
     factors, groups = kernel.arguments[-4], kernel.arguments[-1]
-    cells, sight = cell_weights(rates, said[1], weight, factors, groups), honest + false
+    cells = cell_weights(rates, said[1], weight, factors, groups)
     pattern = np.repeat(np.arange(len(groups.firm)), np.diff(groups.start))
     likelihood = part[groups.firm] * sight[groups.sight]
     return (groups, cells, part, sight), (groups.n, groups.cell, pattern, cells, likelihood)

@@ -4,13 +4,15 @@
 
 Every sampler gets the same simulated assessment, priors, draws, tuning draws, chains and cores. Each run is a process
 of its own, with empty caches in the first repeat. Repeats are interleaved: one run of each sampler, in turn. Writes
-results/peers.csv, results/peers-agreement.csv and images/peers.png in docs/. Exit status 1 if posteriors disagree,
-which makes the comparison void, or if a run fails.
+results/peers.csv, results/peers-agreement.csv, images/peers.png and the table of benchmarks.md in docs/; figures of
+other numbers of incidents that are there from an earlier run stay. Exit status 1 if posteriors disagree, which makes
+the comparison void, or if a run fails.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -20,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from published import DOCS, publish, show, spread
 from rich.console import Console
-from rich.table import Table
 from textbook.agreement import MAX_RHAT, compare_means, largest_allowed, max_rhat, min_score_ess, pool_repeats
 from textbook.figure import draw_peers
 from textbook.runs import Run, Task, run_task
@@ -30,8 +32,8 @@ from textbook.samplers import SAMPLERS
 from violencescore.output import write_file
 from violencescore.simulation import simulate_world, write_simulation
 
-DOCS = Path(__file__).parent.parent / "docs"
 OURS = "violencescore"
+TITLE = "This package against the textbook: median (lowest to highest) of the rounds"
 PEERS = tuple(name for name in SAMPLERS if name != OURS)
 
 
@@ -111,6 +113,7 @@ def tabulate(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame
             "round": task.repeat + 1,
             "seed": task.seed,
             "chains": task.chains,
+            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
             "tune": task.tune,
             "draws": task.draws,
             "caches": "cold" if task.cold else "warm",
@@ -127,9 +130,13 @@ def tabulate(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame
         row["ess_per_second"] = row["min_ess"] / row["seconds_sample"]
         rows.append(row)
     table = pd.DataFrame(rows)
-    ours = table[(table["sampler"] == OURS)].set_index(["incidents", "round"])["ess_per_second"]
-    table["ratio"] = [ours.get((i, r), np.nan) for i, r in zip(table["incidents"], table["round"], strict=True)]
-    table["ratio"] /= table["ess_per_second"]
+    ours = table[table["sampler"] == OURS].set_index(["incidents", "round"])
+    rounds = pd.MultiIndex.from_frame(table[["incidents", "round"]])
+    table["ratio"] = ours["ess_per_second"].reindex(rounds).to_numpy() / table["ess_per_second"]
+    # At best all draws of a run that was stopped would have been worth one effective draw each, at its limit.
+    whole = (ours["min_ess"] / ours["seconds_total"]).reindex(rounds).to_numpy()
+    stopped = table["status"].str.startswith("unfinished")
+    table["at_least"] = (whole * arguments.limit / (table["chains"] * table["draws"])).where(stopped)
     return table
 
 
@@ -156,57 +163,52 @@ def check_agreement(runs: Sequence[Run]) -> tuple[pd.DataFrame, set[tuple[int, s
     return table[["incidents", "sampler", *table.columns.drop(["incidents", "sampler"])]], void | unsettled
 
 
-def show(table: pd.DataFrame, agreement: pd.DataFrame, void: set[tuple[int, str]], console: Console) -> None:
-    """Print medians and ranges over the rounds."""
-    shown = Table(title="This package against the textbook: median (lowest to highest) of the rounds")
-    left = ("incidents", "sampler")
-    for name in (
-        *left,
-        "draws",
-        "effective/s",
-        "ours is faster by",
-        "sampling, s",
-        "verdict cold, s",
-        "warm, s",
-        "|z|",
-    ):
-        shown.add_column(name, justify="left" if name in left else "right")
+def summarize(table: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
+    """The table that is printed and shown on the page: medians and ranges over the rounds."""
+    shown = []
     for (incidents, sampler, draws), rows in table.groupby(["incidents", "sampler", "draws"], sort=False):
-        first = rows.iloc[0]
-        label = [f"{incidents:,}", sampler, f"{first['chains']} x ({first['tune']} + {draws})"]
-        done = rows[rows["status"] == "finished"]
-        if done.empty:
-            shown.add_row(*label, first["status"], *[""] * 5)
-            continue
-        z = "" if agreement.empty else _largest(agreement, incidents, sampler)
-        ratio = "" if sampler == OURS else _spread(done["ratio"])
-        shown.add_row(
-            *label,
-            _spread(done["ess_per_second"]),
-            "VOID" if (incidents, sampler) in void else ratio,
-            _spread(done["seconds_sample"]),
-            _spread(done.loc[done["caches"] == "cold", "seconds_total"]),
-            _spread(done.loc[done["caches"] == "warm", "seconds_total"]),
-            z,
+        first, done = rows.iloc[0], rows[rows["status"] == "finished"]
+        by_caches = {name: done.loc[done["caches"] == name, "seconds_total"] for name in ("cold", "warm")}
+        if sampler == OURS:
+            ratio = "1"
+        elif done.empty:
+            ratio = f"at least {rows['at_least'].median():.2g}" if rows["at_least"].notna().any() else ""
+        else:
+            ratio = "VOID" if rows["void"].any() else spread(done["ratio"])
+        shown.append(
+            {
+                "incidents": f"{incidents:,}",
+                "sampler": sampler,
+                "draws": f"{first['chains']} x ({first['tune']} + {draws}), {_cores(first['cores'])}",
+                "effective/s": spread(done["ess_per_second"]) if len(done) else first["status"],
+                "ours is faster by": ratio,
+                "sampling, s": spread(done["seconds_sample"]) if len(done) else "",
+                "verdict cold, s": spread(by_caches["cold"]) if len(by_caches["cold"]) else "",
+                "warm, s": spread(by_caches["warm"]) if len(by_caches["warm"]) else "",
+                "largest |z|": _largest(agreement, incidents, sampler),
+            }
         )
-    console.print(shown)
-    if not agreement.empty:
-        console.print(
-            f"|z|: largest difference of posterior means from ours, in Monte-Carlo standard errors; "
-            f"{agreement['allowed'].iloc[0]:.2f} is allowed over {len(agreement)} comparisons."
-        )
+    return pd.DataFrame(shown)
+
+
+def _cores(n: int) -> str:
+    return f"{n} core" if n == 1 else f"{n} cores"
 
 
 def _largest(agreement: pd.DataFrame, incidents: int, sampler: str) -> str:
-    own = agreement[(agreement["incidents"] == incidents) & (agreement["sampler"] == sampler)]
-    return "" if own.empty else f"{own['z'].abs().max():.2f}"
-
-
-def _spread(values: pd.Series) -> str:
-    if values.empty:
+    if agreement.empty:
         return ""
-    low, middle, high = values.min(), values.median(), values.max()
-    return f"{middle:.3g}" if len(values) == 1 else f"{middle:.3g} ({low:.3g} to {high:.3g})"
+    own = agreement[(agreement["incidents"] == incidents) & (agreement["sampler"] == sampler)]
+    return "" if own.empty else f"{own['z'].abs().max():.2f} of {own['allowed'].max():.2f}"
+
+
+def with_earlier(path: Path, found: pd.DataFrame, incidents: Sequence[int]) -> pd.DataFrame:
+    """Add what a file says of other numbers of incidents than these."""
+    if not path.is_file() or path.stat().st_size <= 1:
+        return found
+    earlier = pd.read_csv(path)
+    tables = [table for table in (earlier[~earlier["incidents"].isin(incidents)], found) if len(table)]
+    return pd.concat(tables, ignore_index=True).sort_values("incidents", kind="stable") if tables else found
 
 
 def main() -> None:
@@ -227,16 +229,20 @@ def main() -> None:
     agreement, void = check_agreement(runs)
     table["void"] = [(i, s) in void for i, s in zip(table["incidents"], table["sampler"], strict=True)]
     if interrupted:
-        show(table, agreement, void, console)
+        show(summarize(table, agreement), TITLE, ("incidents", "sampler"))
         console.print("Interrupted: this is what had finished; no file was written.")
         sys.exit(130)
-    for folder in ("results", "images"):
-        (arguments.out / folder).mkdir(parents=True, exist_ok=True)
-    write_file(arguments.out / "results" / "peers.csv", _csv(table))
-    write_file(arguments.out / "results" / "peers-agreement.csv", _csv(agreement))
-    if (table["status"] == "finished").any():
-        write_file(arguments.out / "images" / "peers.png", draw_peers(table))
-    show(table, agreement, void, console)
+    results = arguments.out / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "images").mkdir(exist_ok=True)
+    whole = with_earlier(results / "peers.csv", table, arguments.incidents)
+    compared = with_earlier(results / "peers-agreement.csv", agreement, arguments.incidents)
+    write_file(results / "peers-agreement.csv", _csv(compared))
+    texts = summarize(whole, compared)
+    show(texts, TITLE, ("incidents", "sampler"))
+    publish(
+        arguments.out, "peers", whole, draw_peers(whole), texts, "Effective samples a second, and time to a verdict"
+    )
     if void:
         named = ", ".join(f"{sampler} at {incidents:,}" for incidents, sampler in sorted(void))
         console.print(f"VOID: chains or posteriors disagree ({named}); see docs/results/peers-agreement.csv.")

@@ -41,19 +41,23 @@ HEADERS = {
     "harms": "incident_id,element,victim_role,best,low,high",
     "evidence": "incident_id,channel,organization_id,origin,source_id",
     "adjudications": "incident_id,organization_id,false_flag,framed_id",
+    "links": "incident_id,linked_id",
+    "rivalries": "organization_id,other_id,strength",
     "revenue": "organization_id,source_id,best,low,high,kind",
     "panel_weights": "panelist_id,element,victim_role,weight",
 }
 
 
 def read_case(methodology: str = METHODOLOGY, **tables: str | list[str]) -> Assessment:
-    """Read an assessment from rows (text, one a line or in a list, without headers)."""
+    """Read an assessment from rows (text, one a line or in a list), without headers but where others are wanted."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "methodology.toml").write_text(methodology, encoding="utf-8")
         for table, given in tables.items():
-            rows = given.split() if isinstance(given, str) else given
-            (folder / f"{table}.csv").write_text("\n".join([HEADERS[table], *rows, ""]), encoding="utf-8")
+            rows = list(given.split() if isinstance(given, str) else given)
+            if not rows or rows[0].split(",")[0] != HEADERS[table].split(",")[0]:
+                rows.insert(0, HEADERS[table])
+            (folder / f"{table}.csv").write_text("\n".join([*rows, ""]), encoding="utf-8")
         return read_assessment(folder)
 
 

@@ -20,10 +20,10 @@ errors names fingerprint jsontext output progress
 wording value_types scenario_choices robustness_choices model_options methodology
 coding formats tables schemas identities relations grouping cleaning assessment
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
-pieces design
-model model.types model.zerosum model.layout model.effects model.violence model.coordinates model.evidence model.cells model.patterns model.packing model.logarithm model.kernel
-model.specification model.quantities model.pilot
-sampling
+pieces activity episodes strata design
+model model.types model.zerosum model.layout model.given model.effects model.violence model.coordinates model.evidence model.episodes model.cells model.patterns model.packing model.logarithm model.kernel
+model.signatures model.specification model.quantities model.pilot
+beside sampling
 attribution diagnostics revenue
 montecarlo ranks decision scores robustness robustness.margins verdict panel scenarios acceptability confidence_sets sensitivity
 fitting runs refits example prepare

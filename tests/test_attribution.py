@@ -84,7 +84,7 @@ def test_allotted_incidents_are_multinomial(n: int) -> None:
     assert np.allclose(np.cov(out.T), covariance, rtol=0.06, atol=0.03 * n * share.max() * (1 - share.max()))
 
 
-@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("n", [1, 3, 50])
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_incidents_that_only_one_can_have_done_are_all_its_own(n: int, at: int) -> None:
     out = allot_often(3, n, np.eye(3)[at] * 1e-200, 200)

@@ -75,7 +75,7 @@ def test_kernels_that_disagree_are_not_compared() -> None:
         gradient.require_same((1.0, [1.0]), (1.0, [1.1]))
 
 
-@pytest.mark.parametrize("name", ["gradient", "verdict", "refits"])
+@pytest.mark.parametrize("name", ["gradient", "verdict", "refits", "large", "peers"])
 def test_the_page_has_a_place_for_each_table(name: str) -> None:
     page = (DOCS / PAGE).read_text(encoding="utf-8")
     assert "| new |" in between_marks(page, name, markdown(pd.DataFrame({"new": ["1"]})))

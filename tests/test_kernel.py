@@ -38,6 +38,24 @@ SETS = [
 ]
 SETTLED = ["i0,a,true,b", "i1,b,false,", "i2,c,,", "i3,other,true,", "i4,other,,c", "i5,b,,other"]
 CONFUSED = METHODOLOGY + "\n[priors]\nconfusion_scale = 0.8\n"
+ECHOES = METHODOLOGY + "".join(f"\n[channels.{c}]\nechoes = [1, 4]\n" for c in ("press", "ballistics"))
+ECHOED = [
+    *("i0,press,b,4,", "i0,press,b,5,", "i0,ballistics,b,6,", "i0,ballistics,a,7,", "i2,press,a,1,", "i2,press,c,2,")
+]
+EPISODES = METHODOLOGY + "\n[episodes]\nrepeat = [2, 2]\ndays = 2\n"
+LINKS = ["i0,i2", "i5,j0", "i2,i3"]
+DATED = [
+    "organization_id,name,rankable,parent_id,active_from,active_to",
+    *("a,Alpha,true,,,2026-08-10", "b,Beta,true,a,2026-07-03,", "c,Gamma,true,b,2026-07-02,2026-07-20"),
+]
+FACTIONS = METHODOLOGY + "\n[factions]\nold_name = [2, 2]\n"
+STAGED = METHODOLOGY + "\n[false_flag]\nparts = 2\nby_element = true\nhiding = 0.5\n"
+ALL = (
+    METHODOLOGY
+    + ECHOES.removeprefix(METHODOLOGY)
+    + "".join(text.removeprefix(METHODOLOGY) for text in (EPISODES, FACTIONS, STAGED, CONFUSED))
+)
+RIVALS = ["a,b,2", "c,a,"]
 ONE_PERIOD = METHODOLOGY.replace("baseline_start = 2026-01-01\n", "")
 
 CASES: dict[str, tuple[str, dict[str, list[str]]]] = {
@@ -76,6 +94,22 @@ CASES: dict[str, tuple[str, dict[str, list[str]]]] = {
         {"incidents": INCIDENTS[:1], "harms": HARMS[:1], "evidence": ["i0,claim,b,,"]},
     ),
 }
+
+WITH_OPTIONS: dict[str, tuple[str, dict[str, list[str]]]] = {
+    "echoes": (ECHOES, {"evidence": [*NAMED, *ECHOED]}),
+    "episodes": (EPISODES, {"evidence": NAMED, "adjudications": SETTLED}),
+    "links": (METHODOLOGY, {"evidence": [*SETS, *NAMED], "links": LINKS}),
+    "episodes and links": (EPISODES, {"evidence": [*SETS, *NAMED], "links": LINKS}),
+    "dates": (METHODOLOGY, {"organizations": DATED, "evidence": [*SETS, *NAMED]}),
+    "factions": (FACTIONS, {"organizations": DATED, "evidence": NAMED}),
+    "staging in strata": (STAGED, {"evidence": NAMED, "adjudications": SETTLED, "rivalries": RIVALS}),
+    "all options": (
+        ALL,
+        {"organizations": DATED, "evidence": [*SETS, *NAMED, *ECHOED], "links": LINKS, "rivalries": RIVALS},
+    ),
+}
+"""Held to all that could have happened in test_options.py."""
+CASES |= WITH_OPTIONS
 
 
 @cache
@@ -187,7 +221,10 @@ def test_the_density_leaves_its_vector_alone_and_repeats_itself() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["no evidence", "one organization or other", "one incident", "settled contests", "sets and names confused", "demo"],
+    [
+        *("no evidence", "one organization or other", "one incident", "settled contests", "sets and names confused"),
+        *("staging in strata", "episodes", "all options", "demo"),
+    ],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:pytensor", "ignore::FutureWarning:pytensor")
 def test_density_and_gradient_are_those_of_the_pymc_model(name: str) -> None:
@@ -336,7 +373,7 @@ def brute_force(assessment: Assessment, design: Design, kernel: Kernel, vector: 
     return total
 
 
-@pytest.mark.parametrize("name", list(CASES))
+@pytest.mark.parametrize("name", [name for name in CASES if name not in WITH_OPTIONS])
 def test_the_likelihood_is_the_sum_over_all_that_could_have_happened(name: str) -> None:
     assessment, design, kernel = case(name)
     for seed in range(2):

@@ -6,10 +6,10 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from design_cases import build_case, simulated
-from peers import OURS, check_agreement, parse, show, tabulate
-from rich.console import Console
+from peers import OURS, check_agreement, parse, summarize, tabulate, with_earlier
 from textbook.agreement import compare_means, largest_allowed, mean_and_error
 from textbook.figure import draw_peers
 from textbook.incidents import expand_design
@@ -189,9 +189,11 @@ def test_a_posterior_that_disagrees_makes_its_comparison_void() -> None:
     runs.append(finished("NumPyro", 20.0, independent(3)))
     agreement, void = check_agreement(runs)
     assert void == {(300, "Stan")}
-    with Console(width=200, record=True, quiet=False) as console:
-        show(tabulate(runs, parse([])), agreement, void, console)
-    assert "VOID" in next(line for line in console.export_text().splitlines() if "Stan" in line)
+    table = tabulate(runs, parse([]))
+    table["void"] = [(i, s) in void for i, s in zip(table["incidents"], table["sampler"], strict=True)]
+    shown = summarize(table, agreement).set_index("sampler")["ours is faster by"]
+    assert shown["Stan"] == "VOID"
+    assert shown["NumPyro"].startswith("10")
 
 
 def test_chains_that_disagree_compare_with_nothing() -> None:
@@ -203,9 +205,29 @@ def test_chains_that_disagree_compare_with_nothing() -> None:
 
 def test_what_did_not_finish_is_a_word_and_never_a_number() -> None:
     unfinished = dataclasses.replace(finished("Stan", 1.0, {}), status="unfinished after 9 s (sampling)", facts={})
-    table = tabulate([finished(OURS, 2.0, independent(1)), unfinished], parse([]))
+    table = tabulate([finished(OURS, 2.0, independent(1)), unfinished], parse(["--limit", "9"]))
     assert table.loc[1, ["seconds_sample", "min_ess", "ess_per_second", "ratio"]].isna().all()
     assert table.loc[1, "status"] == "unfinished after 9 s (sampling)"
+
+
+def test_what_did_not_finish_is_slower_by_at_least_what_all_its_draws_would_be_worth() -> None:
+    unfinished = dataclasses.replace(finished("Stan", 1.0, {}), status="unfinished after 9 s (sampling)", facts={})
+    table = tabulate([finished(OURS, 2.0, independent(1)), unfinished], parse(["--limit", "9"]))
+    ours = table["min_ess"][0] / table["seconds_total"][0]
+    assert table["at_least"][1] == pytest.approx(ours / (2 * 500 / 9))
+    assert np.isnan(table["at_least"][0])
+    shown = summarize(table.assign(void=False), pd.DataFrame())
+    assert shown.loc[1, "effective/s"] == "unfinished after 9 s (sampling)"
+    assert shown.loc[1, "ours is faster by"].startswith("at least ")
+
+
+def test_figures_of_other_sizes_stay(tmp_path: Path) -> None:
+    table = tabulate([finished(OURS, 2.0, independent(1))], parse([])).assign(void=False)
+    path = tmp_path / "peers.csv"
+    table.assign(incidents=5000).to_csv(path, index=False)
+    whole = with_earlier(path, table, [300])
+    assert whole["incidents"].tolist() == [300, 5000]
+    assert len(with_earlier(path, table, [300, 5000])) == 1
 
 
 def test_a_run_is_stopped_at_its_limit_and_says_how_far_it_came(tmp_path: Path) -> None:

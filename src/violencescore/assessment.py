@@ -62,6 +62,10 @@ class Assessment:
     adjudications
         incident_id, organization_id, false_flag (boolean, missing where not settled; true where somebody was
         framed), framed_id (may be empty), inclusion_probability (float64, may be missing).
+    links
+        incident_id, linked_id: incidents that something ties to each other (the same weapon, say).
+    rivalries
+        organization_id, other_id, strength (float64).
     reports
         incident_id, source_id, each pair once.
     revenue
@@ -81,6 +85,8 @@ class Assessment:
     harms: pd.DataFrame
     evidence: pd.DataFrame
     adjudications: pd.DataFrame
+    links: pd.DataFrame
+    rivalries: pd.DataFrame
     reports: pd.DataFrame
     revenue: pd.DataFrame
     panel_weights: pd.DataFrame
@@ -240,7 +246,7 @@ def _check_tables(tables: Mapping[str, Table], methodology: Methodology | None) 
     incidents = tables.get("incidents")
     if incidents is not None:
         faults += relations.incident_faults(incidents, checked["incidents"].frame)
-    for name in ("harms", "evidence", "adjudications", "reports"):
+    for name in ("harms", "evidence", "adjudications", "reports", "links"):
         if name in tables and incidents is not None and "incident_id" in incidents.frame:
             ids = (checked[table].frame["incident_id"] for table in (name, "incidents"))
             faults += relations.orphan_faults(tables[name], *ids)
@@ -252,11 +258,15 @@ def _check_tables(tables: Mapping[str, Table], methodology: Methodology | None) 
     return checked, faults
 
 
+_PAIRS = {"links": ("incident_id", "linked_id"), "rivalries": ("organization_id", "other_id")}
+"""Tables of pairs, whose two must differ."""
+
 # Which columns name organizations, and whether they may name `other`.
 _REFERENCES = {
     "evidence": {"organization_id": True},
     "adjudications": {"organization_id": True, "framed_id": True},
     "revenue": {"organization_id": False},
+    "rivalries": {"organization_id": False, "other_id": False},
 }
 
 
@@ -281,6 +291,11 @@ def _relation_faults(
             faults += relations.candidate_faults(table, evidence, single)
     if (table := tables.get("adjudications")) is not None:
         faults += relations.adjudication_faults(table, checked["adjudications"])
+    if "links" in tables and "incidents" in tables:
+        faults += relations.link_faults(tables["links"], checked["links"], checked["incidents"])
+    for name, columns in _PAIRS.items():
+        if name in tables:
+            faults += relations.pair_faults(tables[name], checked[name], *columns)
     if (table := tables.get("revenue")) is not None:
         revenue = checked["revenue"].decoded().replace({"kind": {"": "revenue"}})
         checked["revenue"] = Coded(revenue, {})
@@ -334,6 +349,8 @@ def _clean(
         harms=harms.decoded(),
         evidence=_clean_evidence(_among(tables.pop("evidence"), incidents), messages),
         adjudications=_floats(adjudications.assign(false_flag=staged), "inclusion_probability"),
+        links=_clean_links(tables["links"], incidents),
+        rivalries=_clean_rivalries(tables["rivalries"]),
         reports=_drop_repeats(_among(tables["reports"], incidents), "reports", messages).decoded(),
         revenue=_clean_revenue(tables["revenue"], messages),
         panel_weights=_clean_panel(tables["panel_weights"].decoded(), methodology, messages),
@@ -399,6 +416,18 @@ def _clean_evidence(evidence: Coded, messages: list[str]) -> pd.DataFrame:
     _, piece = compress(evidence.frame["piece"].to_numpy(), 0)
     columns = ["incident_id", "channel", "organization_id", "piece", "origin", "source_id"]
     return evidence.decoded().assign(piece=piece)[columns]
+
+
+def _clean_links(table: Coded, incidents: Coded) -> pd.DataFrame:
+    links, known = table.decoded(), incidents.decoded()["incident_id"]
+    inside = links["incident_id"].isin(known) & links["linked_id"].isin(known)
+    return links[inside].drop_duplicates().reset_index(drop=True)
+
+
+def _clean_rivalries(table: Coded) -> pd.DataFrame:
+    rivalries = table.decoded()
+    strength = rivalries["strength"].astype(np.float64).fillna(1.0)
+    return rivalries.assign(strength=strength).reset_index(drop=True)
 
 
 def _clean_revenue(table: Coded, messages: list[str]) -> pd.DataFrame:

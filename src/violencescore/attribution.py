@@ -15,9 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from violencescore import beside
 from violencescore.design import Design
+from violencescore.grouping import starts
+from violencescore.model.episodes import pass_down, pass_up, repeat_probability
 from violencescore.model.kernel import Kernel, cell_weights, forward
-from violencescore.model.types import Array, GroupArrays, Index
+from violencescore.model.types import Array, GroupArrays, Index, NodeArrays
 from violencescore.model.zerosum import OPTIONS
 from violencescore.names import WINDOW
 from violencescore.sampling import Progress, no_progress
@@ -26,6 +29,9 @@ FloatArray = npt.NDArray[np.float64]
 
 SEVERITY_PRIOR = 2.0
 """Incidents' worth of the common severity that each actor's own is shrunk towards, in the rate estimand."""
+
+FEW = 16
+"""Incidents up to which it is quicker to draw each one's perpetrator than a binomial for each actor."""
 
 _CHUNK = 50
 
@@ -73,33 +79,82 @@ def draw_count(low: int, best: int, high: int) -> int:
 
 
 @njit(**OPTIONS)
+def draw_harm(n: int, low: int, best: int, high: int) -> int:
+    """Draw the true count of ``n`` incidents together."""
+    if low == high:
+        return n * best
+    harm = 0
+    for _ in range(n):
+        harm += draw_count(low, best, high)
+    return harm
+
+
+@njit(**OPTIONS)
+def pick(weight: Array, total: float) -> int:
+    """Draw an actor with probability in proportion to ``weight``, which sums to ``total``."""
+    u = np.random.random() * total
+    k = 0
+    while k < weight.size - 1 and u >= weight[k]:
+        u -= weight[k]
+        k += 1
+    while weight[k] == 0.0:
+        k -= 1
+    return k
+
+
+@njit(**OPTIONS)
 def allot(n: int, weight: Array, out: Index) -> None:
-    """Draw a multinomial of ``n`` with probabilities in proportion to ``weight``."""
-    rest = weight.sum()
+    """Draw a multinomial of ``n`` with probabilities in proportion to ``weight``.
+
+    Few are drawn one by one. Of many the likeliest actor's are drawn first: mostly nothing is left for the others.
+    """
     out[:] = 0
-    if n == 1:
-        u = np.random.random() * rest
-        k = 0
-        while k < weight.size - 1 and u >= weight[k]:
-            u -= weight[k]
-            k += 1
-        while weight[k] == 0.0:
-            k -= 1
-        out[k] = 1
+    if n <= FEW:
+        total = weight.sum()
+        for _ in range(n):
+            out[pick(weight, total)] += 1
         return
-    for k in range(weight.size):
-        if n == 0:
-            return
-        share = weight[k] / rest if rest > 0.0 else 1.0
-        if share >= 1.0 or k == weight.size - 1:
-            taken = n
-        elif share <= 0.0:
-            taken = 0
-        else:
-            taken = np.random.binomial(n, share)
-        out[k] = taken
-        n -= taken
-        rest -= weight[k]
+    top = weight.argmax()
+    for step in range(weight.size):
+        k = top if step == 0 else (step - 1 if step <= top else step)
+        if n == 0 or weight[k] == 0.0:
+            continue
+        rest = 0.0
+        for other in range(weight.size):
+            if step == 0 or (other >= k and other != top):
+                rest += weight[other]
+        share = weight[k] / rest
+        out[k] = n if share >= 1.0 else np.random.binomial(n, share)
+        n -= out[k]
+
+
+@njit(**OPTIONS)
+def attribute_nodes(
+    unit: Array,
+    offset: Index,
+    nodes: NodeArrays,
+    decay: Array,
+    cells: Array,
+    part: Array,
+    sight: Array,
+    false: Array,
+    responsibility: Array,
+    staged: Array,
+) -> Index:
+    """Draw who did the incidents that hang together, jointly, and add the draw's responsibilities to their sums."""
+    n_actors = cells.shape[1]
+    repeat = repeat_probability(unit, offset, nodes, decay)
+    message, mixed = np.ones((repeat.size, n_actors)), np.empty(repeat.size)
+    belief, drawn = np.empty((repeat.size, n_actors)), np.empty(repeat.size, dtype=np.int64)
+    pass_up(nodes, repeat, cells, part, sight, message, mixed)
+    pass_down(nodes, repeat, cells, part, sight, message, mixed, belief, drawn)
+    for i in range(repeat.size):
+        v = nodes.sight[i]
+        for k in range(n_actors):
+            responsibility[i, k] += belief[i, k]
+            if belief[i, k] > 0.0:
+                staged[i] += belief[i, k] * false[v, k] / sight[v, k]
+    return drawn
 
 
 @njit(**OPTIONS)
@@ -108,6 +163,7 @@ def attribute(
     units: Array,
     arguments: Any,
     groups: GroupArrays,
+    nodes: NodeArrays,
     kind: Index,
     period: Index,
     contested: Index,
@@ -120,64 +176,81 @@ def attribute(
     responsibility: Array,
     staged: Array,
 ) -> None:
-    """Fill the draws' harms, and add the draws' responsibilities to their sums."""
+    """Fill the draws' harms, and add to sums of responsibilities; in the order of ``groups``, then of ``nodes``."""
     np.random.seed(seed)
-    offset, sizes, prior, days, chance, factors, parts, sights = arguments
-    of_group, n_incidents, start, category, low, best, high = profiles
-    n_actors, n_kinds = sizes[0], sizes[1]
+    offset, sizes, prior, given, chance, factors, parts, sights = arguments
+    first, n_incidents, start, category, low, best, high = profiles
+    n_actors, n_kinds, n_periods = sizes[0], sizes[1], sizes[3]
     n_categories = severity.shape[1]
-    weight = np.empty((groups.n.size, n_actors))
+    weight = np.empty(n_actors)
     shares = np.empty(n_actors, dtype=np.int64)
     for d in range(units.shape[0]):
-        rates, said, engaged, _, _, part, _, honest, false = forward(
-            units[d], offset, sizes, prior, days, chance, factors, parts, sights
+        rates, said, engaged, _, _, part, _, sight, false = forward(
+            units[d], offset, sizes, prior, given, chance, factors, parts, sights
         )
         rate = rates[0]
         cells = cell_weights(rates, said[1], engaged, factors, groups)
+        n_done = np.zeros((n_kinds, n_actors))
+        n_contested = np.zeros((n_kinds, n_actors))
+        harm_done = np.zeros((n_kinds, n_periods, n_actors, n_categories))
         for p in range(groups.firm.size):
             e, v = groups.firm[p], groups.sight[p]
             for g in range(groups.start[p], groups.start[p + 1]):
-                cell, at = cells[groups.cell[g]], groups.place[g]
-                total = 0.0
-                flagged = 0.0
+                q = groups.cell[g]
+                total, flagged = 0.0, 0.0
                 for k in range(n_actors):
-                    known = cell[k] * part[e, k]
-                    weight[at, k] = known * (honest[v, k] + false[v, k])
-                    total += weight[at, k]
+                    known = cells[q, k] * part[e, k]
+                    weight[k] = known * sight[v, k]
+                    total += weight[k]
                     flagged += known * false[v, k]
                 for k in range(n_actors):
-                    responsibility[at, k] += weight[at, k] / total
-                staged[at] += flagged / total
-        n_done = np.zeros((n_kinds, n_actors))
-        n_contested = np.zeros((n_kinds, n_actors))
-        harm_done = np.zeros((n_kinds, n_actors, n_categories))
-        for f in range(n_incidents.size):
-            g = of_group[f]
-            allot(n_incidents[f], weight[g], shares)
-            for k in range(n_actors):
-                if shares[k] == 0:
-                    continue
-                n_done[kind[g], k] += shares[k]
-                if period[g] == window and contested[g]:
-                    n_contested[kind[g], k] += shares[k]
-                for i in range(start[f], start[f + 1]):
-                    harm = 0
-                    if low[i] == high[i]:
-                        harm = shares[k] * best[i]
+                    responsibility[g, k] += weight[k] / total
+                staged[g] += flagged / total
+                c, t, in_contest = kind[g], period[g], period[g] == window and contested[g] > 0
+                for f in range(first[g], first[g + 1]):
+                    # Most profiles are of one incident, which one actor did.
+                    only = -1
+                    if n_incidents[f] == 1:
+                        only = pick(weight, total)
+                        shares[only] = 1
                     else:
-                        for _ in range(shares[k]):
-                            harm += draw_count(low[i], best[i], high[i])
-                    realized[d, period[g], k, category[i]] += harm
-                    harm_done[kind[g], k, category[i]] += harm
+                        allot(n_incidents[f], weight, shares)
+                    for k in range(max(only, 0), only + 1 if only >= 0 else n_actors):
+                        if shares[k] == 0:
+                            continue
+                        n_done[c, k] += shares[k]
+                        if in_contest:
+                            n_contested[c, k] += shares[k]
+                        for i in range(start[f], start[f + 1]):
+                            harm = draw_harm(shares[k], low[i], best[i], high[i])
+                            harm_done[c, t, k, category[i]] += harm
+        if nodes.cell.size > 0:
+            at = groups.n.size
+            drawn = attribute_nodes(
+                units[d], offset, nodes, given.decay, cells, part, sight, false, responsibility[at:], staged[at:]
+            )
+            for i in range(drawn.size):
+                g, k = at + i, drawn[i]
+                c, t, f = kind[g], period[g], first[g]
+                n_done[c, k] += 1
+                if t == window and contested[g] > 0:
+                    n_contested[c, k] += 1
+                if f < first[g + 1]:
+                    for j in range(start[f], start[f + 1]):
+                        harm_done[c, t, k, category[j]] += draw_harm(1, low[j], best[j], high[j])
         for c in range(n_kinds):
             for k in range(n_actors):
                 tendency = rate[c, window, k]
                 if n_contested[c, k] > 0.0:
                     tendency += np.random.gamma(n_contested[c, k])
                 for a in range(n_categories):
+                    done = 0.0
+                    for t in range(n_periods):
+                        realized[d, t, k, a] += harm_done[c, t, k, a]
+                        done += harm_done[c, t, k, a]
                     if severity[c, a] > 0.0:
                         worth = SEVERITY_PRIOR + n_done[c, k]
-                        mean = (SEVERITY_PRIOR * severity[c, a] + harm_done[c, k, a]) / worth
+                        mean = (SEVERITY_PRIOR * severity[c, a] + done) / worth
                         spread = dispersion[c, a] / worth
                         expected[d, k, a] += tendency * np.random.gamma(mean / spread) * spread
 
@@ -212,27 +285,45 @@ def _severity(design: Design) -> tuple[FloatArray, FloatArray]:
 
 
 def _arguments(kernel: Kernel, design: Design) -> tuple[Any, ...]:
-    """What ``attribute`` takes between the draws and what it fills."""
-    groups, profiles = design.groups, design.profiles
+    """What ``attribute`` takes between the draws and what it fills, in the order of the kernel's groups."""
+    groups, place = design.groups, _places(kernel)
     severity, dispersion = _severity(design)
     return (
         kernel.forward_arguments(),
-        kernel.arguments[-1],
-        groups.kind,
-        groups.period,
-        (design.patterns.contest[groups.pattern] >= 0).astype(np.int64),
-        (
-            profiles.group, profiles.n, profiles.start,
-            profiles.category, profiles.low, profiles.best, profiles.high,
-        ),
+        *kernel.arguments[-2:],
+        groups.kind[place],
+        groups.period[place],
+        (design.patterns.contest[groups.pattern] >= 0).astype(np.int64)[place],
+        _arrange_profiles(design, place),
         severity,
         dispersion,
         design.periods.index(WINDOW),
-    )  # fmt: skip
+    )
+
+
+def _places(kernel: Kernel) -> Index:
+    """Group of the design that each of the kernel's groups is, and then each of its nodes."""
+    groups, nodes = kernel.arguments[-2:]
+    return np.concatenate([groups.place, nodes.place])
+
+
+def _arrange_profiles(design: Design, place: Index) -> tuple[Index, ...]:
+    """Where the profiles of each of the groups at ``place`` begin, and the profiles in that order."""
+    profiles = design.profiles
+    rank = np.empty(len(place), dtype=np.int64)
+    rank[place] = np.arange(len(place))
+    of_group = rank[profiles.group]
+    order = np.argsort(of_group, kind="stable")
+    length = np.diff(profiles.start)[order]
+    start = starts(np.repeat(np.arange(len(order)), length), len(order))
+    harm = np.repeat(profiles.start[:-1][order] - start[:-1], length) + np.arange(start[-1])
+    harms = (column[harm] for column in (profiles.category, profiles.low, profiles.best, profiles.high))
+    return starts(of_group, len(place)), profiles.n[order], start, *harms
 
 
 def compile_attribution(kernel: Kernel, design: Design) -> None:
     """Compile what ``attribute_draws`` runs, or load it from the disk cache."""
+    beside.wait_for(beside.ATTRIBUTION)
     n_actors, n_categories, n_groups = len(design.actors), len(design.categories), len(design.groups.n)
     realized = np.zeros((0, len(design.periods), n_actors, n_categories))
     expected, sums = np.zeros((0, n_actors, n_categories)), np.zeros((n_groups, n_actors))
@@ -276,8 +367,10 @@ def attribute_draws(
             staged += sums[1]
             done += 1
             progress("scores", done, len(chunks))
-    n = n_chains * n_draws
-    return Attribution(realized, expected, responsibility / n, staged / n)
+    place, n = _places(kernel), n_chains * n_draws
+    in_order = np.empty_like(responsibility), np.empty_like(staged)
+    in_order[0][place], in_order[1][place] = responsibility / n, staged / n
+    return Attribution(realized, expected, *in_order)
 
 
 def extend_attribution(attribution: Attribution, more: Attribution) -> Attribution:

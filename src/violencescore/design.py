@@ -16,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from violencescore.activity import DAY, build_activity, build_kin, period_bounds
 from violencescore.assessment import Assessment
 from violencescore.coding import Codes, encode, places
+from violencescore.episodes import Nodes, build_forest, build_nodes, hang_together
 from violencescore.errors import Fault, InputError
 from violencescore.grouping import (
     AnyInts,
@@ -29,28 +31,35 @@ from violencescore.grouping import (
     starts,
     unique_rows,
 )
-from violencescore.names import BASELINE, OTHER, PERIODS, WINDOW
+from violencescore.names import OTHER, PERIODS, WINDOW
 from violencescore.pieces import UNKNOWN as UNKNOWN
-from violencescore.pieces import Pieces, build_pieces, separate_contests
+from violencescore.pieces import Pieces, build_pieces, count_before, separate_contests
+from violencescore.strata import build_rivalry, build_strata
 
 FloatArray = npt.NDArray[np.float64]
+NO_KIN = np.empty((0, 2), dtype=np.int64)
 
-SILENT, SPEAKS, NAMES, SET = range(4)
-"""Kinds of evidence factor: a channel is silent, it speaks, one piece names an actor, one names a set."""
+SILENT, SPEAKS, NAMES, SET, DATE = range(5)
+"""Kinds of evidence factor: a channel is silent, it speaks, one piece names an actor, one names a set; and when it was,
+where not everybody existed then."""
 
 
 @dataclass(frozen=True)
 class Factors:
     """The distinct things that a channel can be seen to do, each a factor of a pattern's probability.
 
-    ``kind``, ``channel`` and ``argument`` have one entry a factor. The argument of ``NAMES`` is the actor, that
-    of ``SET`` an index into ``set_start``: the candidates of set ``s`` are
-    ``set_member[set_start[s]:set_start[s + 1]]``, and ``set_channel[s]`` named them.
+    ``kind``, ``channel`` and ``argument`` have one entry a factor. The argument of ``NAMES`` is the actor, that of
+    ``DATE`` the era (and its channel none), that of ``SET`` an index into ``set_start``: the candidates of set ``s``
+    are ``set_member[set_start[s]:set_start[s + 1]]``, and ``set_channel[s]`` named them.
+    ``echo`` is which of ``Design.echoes`` a piece that comes after others may be, ``UNKNOWN`` for all else, and
+    ``repeated`` the share of those before it that name the same one.
     """
 
     kind: IntArray
     channel: IntArray
     argument: IntArray
+    echo: IntArray
+    repeated: FloatArray
     set_channel: IntArray
     set_start: IntArray
     set_member: IntArray
@@ -61,16 +70,16 @@ class Patterns:
     """The distinct bodies of evidence on an incident, cells apart.
 
     The factors of pattern ``p`` that cannot be forged are ``firm[firm_start[p]:firm_start[p + 1]]``; those that
-    can are in ``forged`` likewise. ``perpetrator``, ``staged`` and ``framed`` are what an adjudication settled,
-    ``UNKNOWN`` where it did not. ``contest`` is the set of candidates that the incident is between, ``UNKNOWN`` where
-    there is none; of several sets the smallest, and the others are factors.
+    can are in ``forged`` likewise. ``stratum`` is that of staging. ``perpetrator``, ``staged`` and ``framed`` are what
+    an adjudication settled, ``UNKNOWN`` where it did not. ``contest`` is the set of candidates that the incident is
+    between, ``UNKNOWN`` where there is none; of several sets the smallest, and the others are factors.
     """
 
     firm_start: IntArray
     firm: IntArray
     forged_start: IntArray
     forged: IntArray
-    period: IntArray
+    stratum: IntArray
     perpetrator: IntArray
     staged: IntArray
     framed: IntArray
@@ -122,8 +131,29 @@ class Design:
         By channel: a rival can forge what it says; it names a set.
     other_is_named
         Some evidence names ``other``.
+    echoes
+        Beta parameters of the shares of later pieces that only repeat earlier ones (echo, 2).
+    echoing
+        Names of the channels that have them.
+    strata
+        Within which the shares of staged incidents differ: the periods, unless the methodology says more.
+    staging
+        Beta parameters of these shares (stratum, 2).
+    rivalry
+        What is added to the log odds with which each actor is framed by each (actor, framed).
     days
         Length of each period, days.
+    exposure
+        Days of each period on which each actor existed (period, actor).
+    dated, side, cut
+        See ``activity.Activity``.
+    kin
+        New organizations, and the parents from which they split (pair, 2); ``old_name`` holds the Beta parameters of
+        the share in which they are called as before, ``kept`` those of what the parent keeps of its activity.
+    nodes
+        Incidents that may share their perpetrator with another.
+    bonds
+        Beta parameters of the probabilities with which they do (bond, 2), and in ``bond_names`` their names.
     incident_group, incident_id
         Group of each incident, and its id.
     """
@@ -138,9 +168,23 @@ class Design:
     forgeable: npt.NDArray[np.bool_]
     candidates: npt.NDArray[np.bool_]
     accuracy: FloatArray
+    echoes: FloatArray
+    echoing: tuple[str, ...]
+    strata: tuple[str, ...]
     staging: FloatArray
+    rivalry: FloatArray
     other_is_named: bool
     days: FloatArray
+    exposure: FloatArray
+    dated: FloatArray
+    side: FloatArray
+    cut: FloatArray
+    kin: IntArray
+    old_name: FloatArray
+    kept: FloatArray
+    nodes: Nodes
+    bonds: FloatArray
+    bond_names: tuple[str, ...]
     factors: Factors
     patterns: Patterns
     groups: Groups
@@ -184,9 +228,7 @@ def build_design(assessment: Assessment) -> Design:
         raise InputError([Fault("incidents", "at least one incident with a harm that counts must lie in the window")])
     actors = (*assessment.organizations["organization_id"].tolist(), OTHER)
     periods = tuple(p for p in PERIODS if p == WINDOW or window.baseline_start is not None)
-    days = {WINDOW: (window.end - window.start).days + 1.0}
-    if window.baseline_start is not None:
-        days[BASELINE] = float((window.start - window.baseline_start).days)
+    bounds = [period_bounds(window, period) for period in periods]
 
     n_incidents = len(incidents)
     rows = _incident_rows(assessment)
@@ -203,10 +245,25 @@ def build_design(assessment: Assessment) -> Design:
     several = np.array([methodology.channels[c].candidates for c in channels], dtype=bool)
     pieces = build_pieces(assessment.evidence, rows["evidence"], channel_codes, several, actors)
     pieces, contest = separate_contests(pieces, n_incidents)
-    factors = _factors(pieces, len(channels))
-    pattern_codes, patterns = _patterns(pieces, factors, forgeable, period_codes, settled, contest)
+    kin = build_kin(assessment.organizations, bounds[0][0]) if methodology.factions.old_name else NO_KIN
+    activity = build_activity(assessment.organizations, incidents, settled[:, 0], period_codes, bounds, kin)
+    echoing = tuple(c for c in channels if methodology.channels[c].echoes is not None)
+    factors, piece_factors = _factors(pieces, channels, echoing, len(activity.dated))
+    strata = build_strata(methodology, periods, incidents["date_start"], period_codes, kinds, kind_codes)
+    around = _Around(piece_factors, activity.era, strata.of_incident, settled, contest)
+    pattern_codes, patterns = _patterns(pieces, factors, forgeable, around)
 
-    group_codes, groups = unique_rows(kind_codes, region_codes, period_codes, pattern_codes)
+    episodes = methodology.episodes
+    links = np.column_stack([rows["links"], rows["linked"]]).astype(np.int64)
+    repeats = episodes.repeat is not None
+    parent, decay, linked = build_forest(
+        incidents["date_start"], region_codes, links, episodes.days if repeats else None
+    )
+    bonds = {"region": episodes.repeat} if repeats else {}
+    bonds |= {"link": episodes.linked} if linked.any() else {}
+    # Whoever hangs together with others is a group of its own.
+    own = np.where(hang_together(parent), np.arange(n_incidents), UNKNOWN)
+    group_codes, groups = unique_rows(kind_codes, region_codes, period_codes, pattern_codes, own)
     return Design(
         actors=actors,
         rankable=assessment.organizations["rankable"].to_numpy(dtype=bool),
@@ -218,9 +275,23 @@ def build_design(assessment: Assessment) -> Design:
         forgeable=forgeable,
         candidates=several,
         accuracy=np.array([methodology.channels[c].accuracy for c in channels], dtype=float).reshape(-1, 2),
-        staging=np.array([getattr(methodology.false_flag, p) for p in periods], dtype=float),
+        echoes=np.array([methodology.channels[c].echoes for c in echoing], dtype=float).reshape(-1, 2),
+        echoing=echoing,
+        strata=strata.names,
+        staging=strata.staging,
+        rivalry=build_rivalry(methodology, assessment.rivalries, actors),
         other_is_named=bool((pieces.actor == len(actors) - 1).any()),
-        days=np.array([days[p] for p in periods]),
+        days=np.array([(end - start) / DAY for start, end in bounds]),
+        exposure=activity.exposure,
+        dated=activity.dated,
+        side=activity.side,
+        cut=activity.cut,
+        kin=kin,
+        old_name=np.array(methodology.factions.old_name or (1.0, 1.0)),
+        kept=np.array(methodology.factions.kept),
+        nodes=build_nodes(group_codes, incidents["date_start"], parent, decay, np.where(linked, len(bonds) - 1, 0)),
+        bonds=np.array(list(bonds.values()), dtype=float).reshape(-1, 2),
+        bond_names=tuple(bonds),
         factors=factors,
         patterns=patterns,
         groups=_groups(group_codes, groups),
@@ -231,7 +302,7 @@ def build_design(assessment: Assessment) -> Design:
 
 
 def _groups(codes: IntArray, rows: IntArray) -> Groups:
-    kind, region, period, pattern = (ints(column) for column in rows.T)
+    kind, region, period, pattern, _ = (ints(column) for column in rows.T)
     return Groups(kind, region, period, pattern, ints(np.bincount(codes, minlength=len(rows))))
 
 
@@ -245,11 +316,11 @@ class _Harms:
 
 
 def _incident_rows(assessment: Assessment) -> dict[str, Codes]:
-    """Row of the incident of each harm, evidence and adjudication."""
-    names = ("harms", "evidence", "adjudications")
+    """Row of the incident of each harm, evidence, adjudication and link."""
+    names = ("harms", "evidence", "adjudications", "links")
     ids = [getattr(assessment, name)["incident_id"] for name in names]
-    codes, _ = encode(*ids, known=assessment.incidents["incident_id"])
-    return dict(zip(names, codes, strict=True))
+    codes, _ = encode(*ids, assessment.links["linked_id"], known=assessment.incidents["incident_id"])
+    return dict(zip((*names, "linked"), codes, strict=True))
 
 
 def _harms(assessment: Assessment, incident: Codes) -> _Harms:
@@ -280,41 +351,59 @@ def _settled(assessment: Assessment, rows: Codes, n_incidents: int, actors: tupl
     return settled
 
 
-def _factors(pieces: Pieces, n_channels: int) -> Factors:
-    channels = np.arange(n_channels)
-    names = pieces.actor != UNKNOWN
-    _, named = unique_rows(pieces.channel[names], pieces.actor[names])
-    named = named[np.lexsort(named.T[::-1])]
+def _factors(
+    pieces: Pieces, channels: tuple[str, ...], echoing: tuple[str, ...], n_eras: int
+) -> tuple[Factors, IntArray]:
+    """Distinct factors, those of names after those of silence and speech; and the factor of each piece."""
+    n_channels = len(channels)
+    each = np.arange(n_channels)
+    echo_of = np.array([echoing.index(c) if c in echoing else UNKNOWN for c in channels], dtype=np.int64)
+    names = np.flatnonzero(pieces.actor != UNKNOWN)
+    same, before = count_before(pieces) if echoing else (np.zeros(len(names), dtype=np.int64),) * 2
+    echo = np.where(before > 0, echo_of[pieces.channel[names]], UNKNOWN)
+    same, before = np.where(echo == UNKNOWN, 0, same), np.where(echo == UNKNOWN, 0, before)
+    code, named = unique_rows(pieces.channel[names], pieces.actor[names], echo, same, before)
+    order = np.lexsort(named.T[::-1])
+    named = named[order]
     n_sets = len(pieces.set_channel)
-    sizes = (n_channels, n_channels, len(named), n_sets)
-    return Factors(
-        kind=np.repeat(np.array([SILENT, SPEAKS, NAMES, SET], dtype=np.int64), sizes),
-        channel=ints(np.concatenate([channels, channels, named[:, 0], pieces.set_channel])),
-        argument=ints(np.concatenate([channels, channels, named[:, 1], np.arange(n_sets)])),
+    sizes = (n_channels, n_channels, len(named), n_sets, n_eras)
+    factor = np.full(len(pieces.actor), UNKNOWN, dtype=np.int64)
+    factor[names] = 2 * n_channels + np.argsort(order)[code]
+    factor = np.where(pieces.set == UNKNOWN, factor, 2 * n_channels + len(named) + pieces.set)
+    nothing = np.full(2 * n_channels, UNKNOWN), np.full(n_sets + n_eras, UNKNOWN)
+    share = np.zeros(sum(sizes))
+    share[2 * n_channels : 2 * n_channels + len(named)] = named[:, 3] / np.maximum(named[:, 4], 1)
+    factors = Factors(
+        kind=np.repeat(np.array([SILENT, SPEAKS, NAMES, SET, DATE], dtype=np.int64), sizes),
+        channel=ints(np.concatenate([each, each, named[:, 0], pieces.set_channel, np.full(n_eras, UNKNOWN)])),
+        argument=ints(np.concatenate([each, each, named[:, 1], np.arange(n_sets), np.arange(n_eras)])),
+        echo=ints(np.concatenate([nothing[0], named[:, 2], nothing[1]])),
+        repeated=share,
         set_channel=ints(pieces.set_channel),
         set_start=pieces.set_start,
         set_member=pieces.set_member,
     )
+    return factors, factor
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What stands beside the pieces in a pattern: factor of each piece; era, stratum, what was settled, contest."""
+
+    factor: IntArray
+    era: IntArray
+    stratum: IntArray
+    settled: IntArray
+    contest: IntArray
 
 
 def _patterns(
-    pieces: Pieces,
-    factors: Factors,
-    forgeable: npt.NDArray[np.bool_],
-    period: AnyInts,
-    settled: IntArray,
-    contest: IntArray,
+    pieces: Pieces, factors: Factors, forgeable: npt.NDArray[np.bool_], around: _Around
 ) -> tuple[IntArray, Patterns]:
     """Distinct evidence patterns; and the pattern of each incident."""
-    n_channels, n_incidents = len(forgeable), len(period)
-    is_name = factors.kind == NAMES
-    n_named = int(is_name.sum())
-    named = np.full((n_channels, factors.argument[is_name].max(initial=0) + 1), UNKNOWN, dtype=np.int64)
-    named[factors.channel[is_name], factors.argument[is_name]] = 2 * n_channels + np.arange(n_named)
-    factor = np.where(pieces.set == UNKNOWN, named[pieces.channel, pieces.actor], 2 * n_channels + n_named + pieces.set)
-
-    keys = multiset_keys(pieces.incident, factor, n_incidents)
-    codes, rows = unique_rows(*keys, period, *settled.T, contest)
+    n_channels, n_incidents = len(forgeable), len(around.era)
+    keys = multiset_keys(pieces.incident, around.factor, n_incidents)
+    codes, rows = unique_rows(*keys, around.stratum, *around.settled.T, around.contest, around.era)
     example = first_rows(codes)
     n_patterns = len(example)
     pattern_of = np.full(n_incidents, UNKNOWN, dtype=np.int64)
@@ -327,17 +416,22 @@ def _patterns(
     # Whether the channel of a contest speaks is given with the contest, and no factor.
     asked = np.append(factors.set_channel, UNKNOWN)[rows[:, 6]][:, None] != np.arange(n_channels)
     at, channel = np.nonzero(asked)
-    entry_pattern = np.concatenate([at, piece_pattern[kept]])
-    entry_factor = np.concatenate([channel + n_channels * speaks[at, channel], factor[kept]])
+    era = rows[:, 7]
+    dated = np.flatnonzero(era != UNKNOWN)
+    first_date = int((factors.kind != DATE).sum())
+    entry_pattern = np.concatenate([at, piece_pattern[kept], dated])
+    entry_factor = np.concatenate(
+        [channel + n_channels * speaks[at, channel], around.factor[kept], first_date + era[dated]]
+    )
     order = np.lexsort((entry_factor, entry_pattern))
     entry_pattern, entry_factor = ints(entry_pattern[order]), ints(entry_factor[order])
-    can_forge = forgeable[factors.channel[entry_factor]] if n_channels else np.empty(0, dtype=bool)
+    can_forge = np.append(forgeable, False)[factors.channel[entry_factor]]
     return codes, Patterns(
         firm_start=starts(entry_pattern[~can_forge], n_patterns),
         firm=entry_factor[~can_forge],
         forged_start=starts(entry_pattern[can_forge], n_patterns),
         forged=entry_factor[can_forge],
-        period=ints(rows[:, 2]),
+        stratum=ints(rows[:, 2]),
         perpetrator=ints(rows[:, 3]),
         staged=ints(rows[:, 4]),
         framed=ints(rows[:, 5]),

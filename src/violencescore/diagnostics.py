@@ -24,7 +24,7 @@ FloatArray = npt.NDArray[np.float64]
 MIN_DRAWS = 4
 """Draws per chain from which convergence can be judged at all."""
 
-REPORTED = ("accuracy", "false_flag", "reach", "notoriety", "confusion")
+REPORTED = ("accuracy", "echo", "old_name", "kept", "episode", "false_flag", "reach", "notoriety", "confusion")
 """Quantities of the identification table."""
 
 

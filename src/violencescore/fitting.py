@@ -124,13 +124,15 @@ def fit_assessment(
     named = count_named(assessment)
 
     # The chains need no interpreter: what comes after them is compiled meanwhile.
-    threading.Thread(target=compile_attribution, args=(kernel, design), daemon=True).start()
+    compiling = threading.Thread(target=compile_attribution, args=(kernel, design), daemon=True)
+    compiling.start()
     so_far: Attribution | None = None
     watch = time.perf_counter()
     with closing(_sample_safely(kernel, design, sampling, sample_seed, progress)) as batches:
         for batch, draws_so_far in enumerate(batches):
             seconds["sample"] += time.perf_counter() - watch
             watch = time.perf_counter()
+            compiling.join()
             attribution = _attribute(kernel, design, draws_so_far, so_far, score_seed + batch, progress)
             posterior = build_posterior(
                 assessment, design, kernel, draws_so_far, attribution, np.random.default_rng(revenue_seed)

@@ -26,7 +26,7 @@ from pydantic import (
 
 from violencescore.errors import Fault, InputError
 from violencescore.fingerprint import canonical_sha256
-from violencescore.model_options import Channel, FalseFlag, Priors
+from violencescore.model_options import Channel, Episodes, Factions, FalseFlag, Priors
 from violencescore.names import category_label
 from violencescore.robustness_choices import Robustness
 from violencescore.scenario_choices import Scenario, scenario_faults
@@ -176,6 +176,8 @@ class Methodology(Part):
     category: tuple[Category, ...]
     channels: dict[Word, Channel] = Field(default_factory=dict)
     false_flag: FalseFlag = FalseFlag()
+    episodes: Episodes = Episodes()
+    factions: Factions = Factions()
     harms: Harms = Field(default_factory=Harms, validate_default=True)
     weights: Weights = Weights()
     revenue: RevenuePrior = RevenuePrior()

@@ -104,6 +104,38 @@ def _sets(piece: AnyInts, channel: AnyInts, actor: AnyInts, other: int) -> _Sets
     return _Sets(head, number, ints(channel[head][example]), starts(owner[kept], n_sets), ints(actor[kept]))
 
 
+def count_before(pieces: Pieces) -> tuple[IntArray, IntArray]:
+    """Count what each piece that names an actor may repeat: pieces before it that name the same, and all before it.
+
+    Before a piece come the pieces of earlier channels (in the order of the methodology) on the same incident, and of
+    its own channel those that name others, once each; one that names again whom its channel has named comes after all
+    of these. So pieces of a channel count alike, whatever the order of their rows.
+
+    Returns
+    -------
+    tuple
+        Each has one entry for each piece that names an actor, in their order.
+    """
+    rows = np.flatnonzero(pieces.actor != UNKNOWN)
+    incident, channel, actor = (
+        column[rows].astype(np.int64) for column in (pieces.incident, pieces.channel, pieces.actor)
+    )
+    frame = pd.DataFrame({"incident": incident, "channel": channel, "actor": actor})
+    cell = frame.groupby(["incident", "channel", "actor"], sort=True).size().rename("n").reset_index()
+    by_channel = cell.groupby(["incident", "channel"], sort=True)["n"].agg(["sum", "size"]).reset_index()
+    by_channel["earlier"] = by_channel.groupby("incident")["sum"].cumsum() - by_channel["sum"]
+    cell["same"] = cell.groupby(["incident", "actor"])["n"].cumsum() - cell["n"]
+    cell = cell.merge(by_channel[["incident", "channel", "earlier", "size"]], on=["incident", "channel"])
+    lead = ~cell.duplicated(["incident", "channel"])
+    found = frame.merge(cell.assign(lead=lead), on=["incident", "channel", "actor"], how="left")
+    again = frame.duplicated().to_numpy()
+    others = np.where(again, found["size"], found["size"] - 1)
+    # Where nothing came earlier, one of the first pieces has nothing before it; it is the same which.
+    others = np.where(~again & (found["earlier"] == 0) & found["lead"], 0, others)
+    same = found["same"].to_numpy() + again
+    return ints(same), ints(found["earlier"].to_numpy() + others)
+
+
 def separate_contests(pieces: Pieces, n_incidents: int) -> tuple[Pieces, IntArray]:
     """Set of candidates that each incident lies between; and the pieces without those that say so."""
     contest = np.full(n_incidents, UNKNOWN, dtype=np.int64)

@@ -5,22 +5,23 @@ What is compiled serves any assessment and stays on disk, until the package's so
 
 from __future__ import annotations
 
+import sys
 import time
 
+from violencescore import beside
 from violencescore.assessment import read_assessment
 from violencescore.attribution import compile_attribution
-from violencescore.design import build_design
+from violencescore.design import Design, build_design
 from violencescore.example import example_folder
-from violencescore.model.kernel import build_kernel
+from violencescore.model.kernel import Kernel, build_kernel
 from violencescore.model.quantities import initial_vector, quantities
-from violencescore.sampling import compile_kernel
+from violencescore.model.signatures import BACKWARD, compile_each
+from violencescore.sampling import compile_kernel, compiled_keep
 
 
 def prepare() -> float:
     """Compile all that a fit runs, or load it from the disk cache; return the seconds it took."""
-    assessment = read_assessment(example_folder())
-    design = build_design(assessment)
-    kernel = build_kernel(design, assessment.methodology.priors)
+    kernel, design = _example()
     start = time.perf_counter()
     compile_kernel()
     compile_attribution(kernel, design)
@@ -28,5 +29,20 @@ def prepare() -> float:
     return time.perf_counter() - start
 
 
+def compile_beside() -> None:
+    """Compile what another process waits for, and say so (see ``beside``)."""
+    compile_each(BACKWARD)
+    compiled_keep()
+    print(beside.GRADIENT, flush=True)
+    compile_attribution(*_example())
+    print(beside.ATTRIBUTION, flush=True)
+
+
+def _example() -> tuple[Kernel, Design]:
+    assessment = read_assessment(example_folder())
+    design = build_design(assessment)
+    return build_kernel(design, assessment.methodology.priors), design
+
+
 if __name__ == "__main__":
-    prepare()
+    compile_beside() if sys.argv[1:] == ["--beside"] else prepare()

@@ -109,6 +109,20 @@ def adjudication_faults(table: Table, checked: Coded) -> Iterator[Fault]:
     yield from table.faults(honest, "framed_id", rule)
 
 
+def pair_faults(table: Table, checked: Coded, one: str, two: str) -> Iterator[Fault]:
+    """The two of a pair are not the same."""
+    first, second = checked.text(one), checked.text(two)
+    yield from table.faults((first == second) & (first != ""), two, f"is the same as {one}; a pair needs two")
+
+
+def link_faults(table: Table, links: Coded, incidents: Coded) -> Iterator[Fault]:
+    """Links lead to incidents that exist."""
+    linked = links.text("linked_id")
+    orphan = (linked != "") & ~linked.isin(incidents.text("incident_id"))
+    rule = "is not an incident of the table incidents; add it there, or correct the id"
+    yield from table.faults(orphan, "linked_id", rule)
+
+
 def unit_faults(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:
     """One unit per kind of revenue."""
     first = frame.groupby("kind")["unit"].transform("first")

@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 from numba import carray, cfunc, types
 
+from violencescore import beside
 from violencescore.design import Design
 from violencescore.methodology import Sampling
 from violencescore.model.coordinates import to_vector
-from violencescore.model.kernel import Kernel, compiled_density
+from violencescore.model.kernel import Kernel, compiled_density, is_compiled
 from violencescore.model.packing import unpack
 from violencescore.model.pilot import find_mode, in_coordinates, sampled_point
 from violencescore.model.quantities import initial_vector
+from violencescore.model.signatures import FORWARD, compile_each
 from violencescore.model.zerosum import OPTIONS
 
 Progress = Callable[[str, int, int], None]
@@ -60,9 +62,16 @@ class Draws:
 
 
 def compile_kernel() -> float:
-    """Compile the density, or load it from the disk cache, and import the sampler; return the seconds it took."""
+    """Compile the density, or load it from the disk cache, and import the sampler; return the seconds it took.
+
+    What is not in the cache is compiled on two cores, where there are two.
+    """
     start = time.perf_counter()
+    shared = not is_compiled() and beside.start() is not None
     importlib.import_module("nutpie.compile_pymc")
+    if shared:
+        compile_each(FORWARD)
+        beside.wait_for(beside.GRADIENT)
     compiled_density()
     compiled_keep()
     return time.perf_counter() - start
@@ -72,7 +81,9 @@ def keep(n: int, n_out: int, at: Any, out: Any, words: Any) -> int:
     """Write the vector of a sampled point, as a C function: what is kept of each draw."""
     arguments = unpack(carray(words, (carray(words, (1,))[0],)))
     offset, prior, coordinates = arguments[0], arguments[2], arguments[6]
-    carray(out, (n_out,))[:] = to_vector(carray(at, (n,)), offset, prior, coordinates)
+    vector, kept = to_vector(carray(at, (n,)), offset, prior, coordinates), carray(out, (n_out,))
+    for i in range(n_out):
+        kept[i] = vector[i]
     return 0
 
 

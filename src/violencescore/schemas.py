@@ -89,6 +89,8 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "framed_id": _TEXT,
         "inclusion_probability": Column("probability"),
     },
+    "links": {"incident_id": _ID, "linked_id": _ID},
+    "rivalries": {"organization_id": _ID, "other_id": _ID, "strength": Column("weight")},
     "reports": {"incident_id": _ID, "source_id": _ID},
     "revenue": {
         "organization_id": _ID,

@@ -26,7 +26,8 @@ from violencescore.scores import score_draws
 
 if TYPE_CHECKING:
     from violencescore.design import Design
-    from violencescore.model.kernel import Kernel
+    from violencescore.model.given import share_priors
+from violencescore.model.kernel import Kernel
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -37,6 +38,9 @@ STAGING_RATE = "staging_rate"
 
 PARTS = {
     "accuracy": (lay.ACCURACY,),
+    "echo": (lay.ECHO,),
+    "factions": (lay.KIN, lay.KEPT),
+    "episode": (lay.EPISODE,),
     "false_flag": (lay.STAGING, lay.STAGING_DEVIATION, lay.STAGING_SHIFT, lay.TARGET),
     "reach": (lay.REACH, lay.REACH_SCALE, lay.REACH_DEVIATION),
     "notoriety": (lay.NOTORIETY, lay.NOTORIETY_OTHER),
@@ -84,13 +88,15 @@ def prior_parts(kernel: Kernel, design: Design, vectors: FloatArray) -> dict[str
     from scipy.special import expit
     from scipy.stats import beta
 
-    layout, chance = kernel.layout, kernel.forward_arguments()[4]
+    layout = kernel.layout
     log_prior = -0.5 * vectors**2
     staging = expit(layout.block(vectors, lay.STAGING))
-    accuracy = chance + (1 - chance) * expit(layout.block(vectors, lay.ACCURACY))
-    layout.block(log_prior, lay.ACCURACY)[...] = beta.logpdf(accuracy, *design.accuracy.T)
-    if design.stages:
-        layout.block(log_prior, lay.STAGING)[...] = beta.logpdf(staging, *design.staging.T)
+    stretch = np.zeros(vectors.shape[:2])
+    for block, prior_of_share, least in share_priors(design):
+        share = expit(layout.block(vectors, block))
+        layout.block(log_prior, block)[...] = beta.logpdf(least + (1 - least) * share, *prior_of_share.T)
+        # The density is one of the logits: what it has beside the densities of shares is their stretch.
+        stretch += _log_slope(share)
     data = {}
     for name, blocks in PARTS.items():
         entries = np.concatenate([layout.block(log_prior, block) for block in blocks], axis=-1)
@@ -98,13 +104,11 @@ def prior_parts(kernel: Kernel, design: Design, vectors: FloatArray) -> dict[str
             data[name] = (SAMPLE, entries.sum(axis=-1))
     prior = xr.Dataset(data)
     if design.stages:
-        prior = prior.assign_coords({STAGING_RATE: ((*SAMPLE, "period"), staging), "period": list(design.periods)})
+        prior = prior.assign_coords({STAGING_RATE: ((*SAMPLE, "period"), staging), "period": list(design.strata)})
 
     flat = vectors.reshape(-1, layout.size)
     with ThreadPoolExecutor() as pool:  # the compiled density needs no interpreter
         density = np.array([value for value, _ in pool.map(kernel.log_density, flat)]).reshape(vectors.shape[:2])
-    # The density is one of the logits: what it has beside the densities of shares is their stretch.
-    stretch = _log_slope(staging) + _log_slope((accuracy - chance) / (1 - chance))
     likelihood = density - sum(np.asarray(values) for _, values in data.values()) - stretch
     return {LOG_PRIOR: prior, LOG_LIKELIHOOD: xr.Dataset({"incidents": (SAMPLE, likelihood)})}
 

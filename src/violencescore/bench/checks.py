@@ -130,7 +130,7 @@ def _speak(
         sizes = np.unique(own, return_counts=True)[1]
         n = rng.choice(sizes, len(spoken)) if len(sizes) else np.ones(len(spoken), dtype=np.int64)
         at = np.repeat(spoken, n)
-        named = _draw(naming_probabilities(alone, h)[0][seen[at]], rng)
+        named = _draw(naming_probabilities(alone, h, design.kin)[0][seen[at]], rng)
         first[at[::-1], i] = named[::-1]
         long.append(np.column_stack([at, np.full(len(at), i), named]))
     return first, np.concatenate(long) if long else np.empty((0, 3), dtype=np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from violencescore.design import NAMES, SILENT, SPEAKS, UNKNOWN, Design, Factors, Patterns
+from violencescore.design import DATE, NAMES, NO_KIN, SILENT, SPEAKS, UNKNOWN, Design, Patterns
 from violencescore.errors import RefusedError
 from violencescore.names import CHAIN, DRAW
 
@@ -82,7 +82,7 @@ def group_weights(design: Design, posterior: xr.Dataset) -> Iterator[GroupWeight
         raise RefusedError(NO_ENGAGEMENT)
     flat = {str(name): _flat(values) for name, values in posterior.data_vars.items()}
     n = len(flat["rate"])
-    rows = max(len(design.groups.n), len(design.patterns.period)) * len(design.actors)
+    rows = max(len(design.groups.n), len(design.patterns.stratum)) * len(design.actors)
     step = max(1, CHUNK_SIZE // max(rows, 1))
     for first in range(0, n, step):
         yield _weights(design, {name: values[first : first + step] for name, values in flat.items()})
@@ -128,8 +128,8 @@ def pattern_probabilities(design: Design, draws: Mapping[str, FloatArray]) -> tu
     See ``model.patterns.pattern_probability``.
     """
     patterns = design.patterns
-    n_draws, n_actors, n_patterns = len(draws["rate"]), len(design.actors), len(patterns.period)
-    table = np.log(np.maximum(factor_probabilities(design.factors, n_actors, draws), _TINY))
+    n_draws, n_actors, n_patterns = len(draws["rate"]), len(design.actors), len(patterns.stratum)
+    table = np.log(np.maximum(factor_probabilities(design, draws), _TINY))
     firm = _sum_factors(patterns.firm_start, patterns.firm, table)
     forged = _sum_factors(patterns.forged_start, patterns.forged, table)
     actors = np.arange(n_actors)
@@ -140,7 +140,7 @@ def pattern_probabilities(design: Design, draws: Mapping[str, FloatArray]) -> tu
     forged = np.exp(forged - forged.max(axis=2, keepdims=True))
     if "false_flag" not in draws:
         return firm * forged, np.zeros((n_draws, n_patterns, n_actors)), scale
-    share = draws["false_flag"][:, patterns.period]
+    share = draws["false_flag"][:, patterns.stratum]
     seen: FloatArray = np.einsum("dkm,dpm->dpk", draws["target"], forged, optimize=True)
     known = np.flatnonzero(patterns.framed != UNKNOWN)
     framed = patterns.framed[known]
@@ -161,15 +161,21 @@ def _sum_factors(start: npt.NDArray[np.int64], member: npt.NDArray[np.int64], ta
     return found
 
 
-def factor_probabilities(factors: Factors, n_actors: int, draws: Mapping[str, FloatArray]) -> FloatArray:
+def factor_probabilities(design: Design, draws: Mapping[str, FloatArray]) -> FloatArray:
     """Return the probability of each factor by actor (draw, factor, actor); see ``model.evidence.factor_table``."""
     from scipy.special import gammaln
 
+    factors, n_actors = design.factors, len(design.actors)
     reach, accuracy = draws["reach"], draws["accuracy"]
     table = np.empty((len(reach), len(factors.kind), n_actors))
     n_org = n_actors - 1
-    named_by = {h: naming_probabilities(draws, h) for h in np.unique(factors.channel[factors.kind == NAMES])}
+    named_by = {
+        h: naming_probabilities(draws, h, design.kin) for h in np.unique(factors.channel[factors.kind == NAMES])
+    }
     for f, (kind, h, a) in enumerate(zip(factors.kind, factors.channel, factors.argument, strict=True)):
+        if kind == DATE:
+            table[:, f] = _dates(design, draws, a)
+            continue
         right, wrong = accuracy[:, h], 1 - accuracy[:, h]
         if kind == SILENT:
             table[:, f] = 1 - reach[:, h]
@@ -177,6 +183,9 @@ def factor_probabilities(factors: Factors, n_actors: int, draws: Mapping[str, Fl
             table[:, f] = reach[:, h]
         elif kind == NAMES:
             table[:, f] = named_by[h][:, :, a]
+            if factors.echo[f] != UNKNOWN:
+                echo = draws["echo"][:, factors.echo[f], None]
+                table[:, f] = (1 - echo) * table[:, f] + echo * factors.repeated[f]
         else:
             members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
             m = len(members)
@@ -190,7 +199,19 @@ def factor_probabilities(factors: Factors, n_actors: int, draws: Mapping[str, Fl
     return table
 
 
-def naming_probabilities(draws: Mapping[str, FloatArray], channel: int) -> FloatArray:
+def _dates(design: Design, draws: Mapping[str, FloatArray], era: int) -> FloatArray:
+    """Return the density of the dates of an era, by who did it (draw, actor); see ``activity``."""
+    table = np.tile(design.dated[era], (len(draws["rate"]), 1))
+    for i, (_, elder) in enumerate(design.kin):
+        if side := design.side[era, i]:
+            kept, (before, after) = draws["kept"][:, i], design.cut[i]
+            table[:, elder] *= (before + after) / (before + after * kept) * (kept if side > 0 else 1.0)
+    return table
+
+
+def naming_probabilities(
+    draws: Mapping[str, FloatArray], channel: int, kin: npt.NDArray[np.int64] = NO_KIN
+) -> FloatArray:
     """Return whom a piece of a channel names, by who did it (draw, actor, named); as ``model.evidence.channels``."""
     if "confusion" in draws:
         return draws["confusion"][:, channel]
@@ -201,6 +222,10 @@ def naming_probabilities(draws: Mapping[str, FloatArray], channel: int) -> Float
     table[:, named, named] = accuracy
     never = notoriety[:, n_org] == 0.0
     table[never, n_org] = notoriety[never]
+    shape = table.copy()
+    for i, (heir, elder) in enumerate(kin):
+        old = draws["old_name"][:, i, None]
+        table[:, heir] = (1 - old) * shape[:, heir] + old * shape[:, elder]
     return table
 
 

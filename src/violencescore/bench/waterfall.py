@@ -107,7 +107,7 @@ def _steps(design: Design, pattern: int) -> tuple[list[str], Patterns]:
         firm=np.array([f for part in firm for f in part], dtype=np.int64),
         forged_start=np.cumsum([0, *map(len, forged)]),
         forged=np.array([f for part in forged for f in part], dtype=np.int64),
-        period=np.full(n, patterns.period[pattern], dtype=np.int64),
+        stratum=np.full(n, patterns.stratum[pattern], dtype=np.int64),
         perpetrator=unknown,
         staged=unknown,
         framed=unknown,

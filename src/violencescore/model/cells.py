@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 
 from violencescore.design import Design
-from violencescore.grouping import starts, unique_rows
-from violencescore.model.types import Array, GroupArrays, Index
+from violencescore.grouping import ints, starts, unique_rows
+from violencescore.model.types import Array, GroupArrays, Index, NodeArrays
 from violencescore.model.zerosum import OPTIONS
 
 
@@ -30,8 +30,10 @@ def cell_weight(rate: Array, presence: Array, accurate: float, member: Index, we
         out[member[i]] *= -weight[i]
     for k in range(n_actors):
         outside += max(out[k], 0.0)
+    # Where no candidate could have acted then, the right one is outside.
+    inside = -accurate / among if among > 0.0 else 0.0
     for k in range(n_actors):
-        out[k] *= -accurate / among if out[k] < 0.0 else (1.0 - accurate) / outside
+        out[k] *= inside if out[k] < 0.0 else (1.0 - accurate) / outside
 
 
 @njit(**OPTIONS)
@@ -54,11 +56,16 @@ def contest_gradient(accurate: float, member: Index, cell: Array, part: Array, g
     return among / accurate - (n - among) / (1.0 - accurate)
 
 
-def arrange_groups(design: Design, firm: Index, sight: Index) -> GroupArrays:
-    """Distinct cells, and the groups of each pattern."""
-    groups, contest = design.groups, design.patterns.contest
+def arrange_groups(design: Design, firm: Index, sight: Index) -> tuple[GroupArrays, NodeArrays]:
+    """Distinct cells, the groups of each pattern, and the incidents that may hang together, each a group of its own."""
+    groups, nodes, contest = design.groups, design.nodes, design.patterns.contest
     cells, cell = unique_rows(groups.kind, groups.region, groups.period, contest[groups.pattern])[::-1]
+    alone = np.ones(len(cell), dtype=bool)
+    alone[nodes.group] = False
     order = np.lexsort((cell, groups.pattern))
-    start = starts(groups.pattern, len(contest))
+    order = order[alone[order]]
+    start = starts(groups.pattern[order], len(contest))
     columns = (*cells.T, firm, sight, start, cell[order], groups.n[order], order)
-    return GroupArrays(*(np.ascontiguousarray(column, dtype=np.int64) for column in columns))
+    pattern = groups.pattern[nodes.group]
+    node_columns = (cell[nodes.group], firm[pattern], sight[pattern], nodes.parent, nodes.bond, nodes.group)
+    return GroupArrays(*map(ints, columns)), NodeArrays(*map(ints, node_columns))

@@ -162,7 +162,7 @@ def centring(design: Design, layout: Layout, prior: Array, probability: Array) -
 def _heard(design: Design) -> npt.NDArray[np.float64]:
     """Whether each channel speaks of the incidents of each group (channel, group)."""
     factors, patterns = design.factors, design.patterns
-    speaks = np.zeros((len(design.channels), len(patterns.period)))
+    speaks = np.zeros((len(design.channels), len(patterns.stratum)))
     for start, member in ((patterns.firm_start, patterns.firm), (patterns.forged_start, patterns.forged)):
         owner = np.repeat(np.arange(len(start) - 1), np.diff(start))
         spoken = factors.kind[member] == SPEAKS

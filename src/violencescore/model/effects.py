@@ -50,8 +50,8 @@ def log_prior(vector: Array, offset: Index, beta: Array, chance: float, grad: Ar
     """Return the log prior density of the vector up to a constant, and add its gradient to ``grad``.
 
     All entries are standard normal but accuracies (a Beta above chance, on the logit scale between chance and one) and
-    staging rates (a Beta, on the logit scale). ``beta`` holds the Beta parameters of the accuracies, then of the
-    staging rates, row by row.
+    other shares (a Beta, on the logit scale). ``beta`` holds the Beta parameters block by block, in the order of
+    ``layout.SHARES``.
     """
     total: float = 0.0
     for i in range(vector.size):
@@ -59,7 +59,7 @@ def log_prior(vector: Array, offset: Index, beta: Array, chance: float, grad: Ar
         grad[i] -= vector[i]
 
     row = 0
-    for block in (lay.ACCURACY, lay.STAGING):
+    for block in lay.SHARES:
         floor = chance if block == lay.ACCURACY else 0.0
         for i in range(offset[block], offset[block + 1]):
             x = vector[i]

@@ -13,10 +13,10 @@ import numpy as np
 from numba import njit
 
 from violencescore.model import layout as lay
-from violencescore.model.types import Array, FactorArrays, Index
+from violencescore.model.types import Array, FactorArrays, GivenArrays, Index
 from violencescore.model.zerosum import OPTIONS, zero_sum, zero_sum_gradient
 
-SILENT, SPEAKS, NAMES = 0, 1, 2
+SILENT, SPEAKS, NAMES, SET = 0, 1, 2, 3  # else it is a date: see ``design``
 
 
 @njit(**OPTIONS)
@@ -28,8 +28,9 @@ def logistic(x: float) -> float:
 @njit(**OPTIONS)
 def softmax(logits: Array) -> None:
     """Turn logits into probabilities, in place."""
-    top = logits.max()
-    total = 0.0
+    top, total = logits[0], 0.0
+    for i in range(1, logits.size):
+        top = max(top, logits[i])
     for i in range(logits.size):
         logits[i] = exp(logits[i] - top)
         total += logits[i]
@@ -47,14 +48,14 @@ def softmax_gradient(probability: Array, grad_log: Array, grad_logit: Array) -> 
 
 @njit(**OPTIONS)
 def channels(
-    unit: Array, offset: Index, sizes: Index, prior: Array, chance: float
+    unit: Array, offset: Index, sizes: Index, prior: Array, chance: float, heir: Index, elder: Index
 ) -> tuple[Array, Array, Array, Array]:
     """Return reach (channel, actor), accuracy (channel), notoriety (channel, actor) and naming (channel, actor, named).
 
     ``reach[h, k]`` is the probability that channel ``h`` speaks when ``k`` did it; when it names a wrong one it is
     ``m`` in proportion to ``notoriety[h, m]``. Notoriety of ``other`` is zero unless some evidence names it.
-    ``naming[h, k]`` is all of that: whom a piece names when ``k`` did it, with its own deviations where they are asked
-    for (see ``naming_table``).
+    ``naming[h, k]`` is all of that: whom a piece names when ``k`` did it, under an old name or with its own deviations
+    where they are asked for (see ``naming_table``, ``misname`` and ``confuse``).
     """
     n_actors, n_channels = sizes[0], sizes[4]
     n_org = n_actors - 1
@@ -68,6 +69,8 @@ def channels(
         start = offset[lay.REACH_DEVIATION] + h * (n_actors - 1)
         zero_sum(unit[start : start + n_actors - 1], deviation)
         location = prior[lay.P_REACH_MEAN] + prior[lay.P_REACH_LOCATION] * unit[offset[lay.REACH] + h]
+        for i in range(heir.size):
+            deviation[heir[i]] += deviation[elder[i]]
         for k in range(n_actors):
             reach[h, k] = logistic(location + deviation[k])
         accuracy[h] = chance + (1.0 - chance) * logistic(unit[offset[lay.ACCURACY] + h])
@@ -82,6 +85,7 @@ def channels(
         else:
             softmax(notoriety[h, :n_org])
     naming = naming_table(accuracy, notoriety)
+    misname(unit, offset, heir, elder, naming)
     confuse(unit, offset, prior, naming)
     return reach, accuracy, notoriety, naming
 
@@ -97,15 +101,47 @@ def naming_table(accuracy: Array, notoriety: Array) -> Array:
     naming = np.zeros((n_channels, n_actors, n_actors))
     for h in range(n_channels):
         for k in range(n_actors):
-            if k == n_org and notoriety[h, n_org] == 0.0:
-                naming[h, k] = notoriety[h]
-                continue
+            anyone = k == n_org and notoriety[h, n_org] == 0.0
             for m in range(n_actors):
-                if m == k:
+                if anyone:
+                    naming[h, k, m] = notoriety[h, m]
+                elif m == k:
                     naming[h, k, m] = accuracy[h]
                 else:
                     naming[h, k, m] = (1.0 - accuracy[h]) * notoriety[h, m] / (1.0 - notoriety[h, k])
     return naming
+
+
+@njit(**OPTIONS)
+def misname(unit: Array, offset: Index, heir: Index, elder: Index, naming: Array) -> None:
+    """Let whoever means an heir (a new faction) say, with a learned share, what they would say of its elder."""
+    if heir.size == 0:
+        return
+    shape = naming.copy()
+    for i in range(heir.size):
+        share = logistic(unit[offset[lay.KIN] + i])
+        for h in range(naming.shape[0]):
+            for m in range(naming.shape[2]):
+                naming[h, heir[i], m] = (1.0 - share) * shape[h, heir[i], m] + share * shape[h, elder[i], m]
+
+
+@njit(**OPTIONS)
+def misname_gradient(
+    unit: Array, offset: Index, heir: Index, elder: Index, shape: Array, grad_naming: Array, grad: Array
+) -> None:
+    """Turn the gradient by the logarithm of the naming table into that by its shape, and add that of the shares."""
+    by_table = grad_naming.copy()
+    for i in range(heir.size):
+        share = logistic(unit[offset[lay.KIN] + i])
+        for h in range(shape.shape[0]):
+            for m in range(shape.shape[2]):
+                own, old = (1.0 - share) * shape[h, heir[i], m], share * shape[h, elder[i], m]
+                if own + old == 0.0:
+                    continue
+                per = by_table[h, heir[i], m] / (own + old)
+                grad_naming[h, heir[i], m] -= per * old
+                grad_naming[h, elder[i], m] += per * old
+                grad[offset[lay.KIN] + i] += per * (old * (1.0 - share) - own * share)
 
 
 @njit(**OPTIONS)
@@ -178,13 +214,19 @@ def log_choose(n: int, k: int) -> float:
 
 @njit(**OPTIONS)
 def factor_table(
+    unit: Array,
+    offset: Index,
     factors: FactorArrays,
+    given: GivenArrays,
     reach: Array,
     accuracy: Array,
     naming: Array,
     table: Array,
 ) -> None:
-    """Fill ``table`` with the probability of each factor by actor (factor, actor)."""
+    """Fill ``table`` with the probability of each factor by actor (factor, actor).
+
+    A piece that comes after others may be an echo: with a learned share it repeats one of them, whoever did it.
+    """
     kind, channel, argument = factors.kind, factors.channel, factors.argument
     n_actors = reach.shape[1]
     n_org = n_actors - 1
@@ -197,8 +239,19 @@ def factor_table(
             for k in range(n_actors):
                 table[f, k] = reach[h, k]
         elif kind[f] == NAMES:
+            echo = logistic(unit[offset[lay.ECHO] + factors.echo[f]]) if factors.echo[f] >= 0 else 0.0
             for k in range(n_actors):
-                table[f, k] = naming[h, k, a]
+                table[f, k] = (1.0 - echo) * naming[h, k, a] + echo * given.repeated[f]
+        elif kind[f] != SET:
+            for k in range(n_actors):
+                table[f, k] = given.dated[a * n_actors + k]
+            for i in range(factors.heir.size):
+                side = given.side[a * factors.heir.size + i]
+                if side != 0.0:
+                    kept = logistic(unit[offset[lay.KEPT] + i])
+                    before, after = given.cut[2 * i], given.cut[2 * i + 1]
+                    table[f, factors.elder[i]] *= (before + after) / (before + after * kept)
+                    table[f, factors.elder[i]] *= kept if side > 0.0 else 1.0
         else:
             members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
             wrong = (1.0 - accuracy[h]) * exp(-log_choose(n_org - 1, members.size))
@@ -250,10 +303,12 @@ def naming_gradient(
 
 @njit(**OPTIONS)
 def evidence_gradient(
+    unit: Array,
     offset: Index,
     prior: Array,
     chance: float,
     factors: FactorArrays,
+    given: GivenArrays,
     said: tuple[Array, Array, Array, Array],
     grad_log_factor: Array,
     grad_accuracy: Array,
@@ -275,17 +330,37 @@ def evidence_gradient(
             for k in range(n_actors):
                 grad_reach[h, k] += grad_log_factor[f, k] * (1.0 - reach[h, k])
         elif kind[f] == NAMES:
-            for k in range(n_actors):
-                grad_naming[h, k, a] += grad_log_factor[f, k]
-        else:
+            if factors.echo[f] < 0:
+                for k in range(n_actors):
+                    grad_naming[h, k, a] += grad_log_factor[f, k]
+            else:
+                i = offset[lay.ECHO] + factors.echo[f]
+                echo = logistic(unit[i])
+                for k in range(n_actors):
+                    fresh = (1.0 - echo) * naming[h, k, a]
+                    per = grad_log_factor[f, k] / (fresh + echo * given.repeated[f])
+                    grad_naming[h, k, a] += per * fresh
+                    grad[i] += per * echo * (1.0 - echo) * (given.repeated[f] - naming[h, k, a])
+        elif kind[f] == SET:
             members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
             for k in range(n_org):
                 grad_accuracy[h] -= grad_log_factor[f, k] / (1.0 - accuracy[h])
             for k in members:
                 g = grad_log_factor[f, k]
                 grad_accuracy[h] += g / (1.0 - accuracy[h]) + g / accuracy[h]
+        else:
+            for i in range(factors.heir.size):
+                side = given.side[a * factors.heir.size + i]
+                if side != 0.0:
+                    kept = logistic(unit[offset[lay.KEPT] + i])
+                    before, after = given.cut[2 * i], given.cut[2 * i + 1]
+                    slope = (1.0 - kept if side > 0.0 else 0.0) - after * kept * (1.0 - kept) / (before + after * kept)
+                    grad[offset[lay.KEPT] + i] += grad_log_factor[f, factors.elder[i]] * slope
 
     confuse_gradient(offset, prior, naming, grad_naming, grad)
+    if factors.heir.size > 0:
+        shape = naming_table(accuracy, notoriety)
+        misname_gradient(unit, offset, factors.heir, factors.elder, shape, grad_naming, grad)
     grad_notoriety = np.zeros((n_channels, n_actors))
     naming_gradient(accuracy, notoriety, grad_naming, grad_accuracy, grad_notoriety)
     named = offset[lay.NOTORIETY + 1] > offset[lay.NOTORIETY]
@@ -293,6 +368,8 @@ def evidence_gradient(
     logit = np.empty(n_actors)
     for h in range(n_channels):
         grad[offset[lay.REACH] + h] += prior[lay.P_REACH_LOCATION] * grad_reach[h].sum()
+        for i in range(factors.heir.size - 1, -1, -1):
+            grad_reach[h, factors.elder[i]] += grad_reach[h, factors.heir[i]]
         start = offset[lay.REACH_DEVIATION] + h * (n_actors - 1)
         zero_sum_gradient(grad_reach[h], grad[start : start + n_actors - 1])
         inside = (accuracy[h] - chance) * (1.0 - accuracy[h]) / (1.0 - chance)
@@ -309,26 +386,26 @@ def evidence_gradient(
 
 
 @njit(**OPTIONS)
-def staging(unit: Array, offset: Index, sizes: Index, prior: Array) -> tuple[Array, Array]:
-    """Return the staged share (period, actor) and the targets (actor, framed actor) of false flags."""
-    n_actors, n_periods = sizes[0], sizes[3]
-    share = np.zeros((n_periods, n_actors))
+def staging(unit: Array, offset: Index, sizes: Index, prior: Array, rivalry: Array) -> tuple[Array, Array]:
+    """Return the staged share (stratum, actor) and the targets (actor, framed actor) of false flags."""
+    n_actors, n_strata = sizes[0], sizes[5]
+    share = np.zeros((n_strata, n_actors))
     target = np.zeros((n_actors, n_actors))
     if offset[lay.STAGING + 1] == offset[lay.STAGING]:
         return share, target
-    memory = lay.STAGING_MEMORY if n_periods == 2 else 1.0
+    memory = lay.STAGING_MEMORY if n_strata > 1 else 1.0
     fresh = (1.0 - memory * memory) ** 0.5
-    for t in range(n_periods):
+    for t in range(n_strata):
         for k in range(n_actors):
             own = memory * unit[offset[lay.STAGING_DEVIATION] + k]
-            if n_periods == 2:
+            if n_strata > 1:
                 own += fresh * unit[offset[lay.STAGING_SHIFT] + t * n_actors + k]
             share[t, k] = logistic(unit[offset[lay.STAGING] + t] + prior[lay.P_FALSE_FLAG] * own)
     logit = np.empty(n_actors - 1)
     for k in range(n_actors):
         start = offset[lay.TARGET] + k * (n_actors - 1)
         for i in range(n_actors - 1):
-            logit[i] = prior[lay.P_TARGET] * unit[start + i]
+            logit[i] = prior[lay.P_TARGET] * unit[start + i] + rivalry[k * n_actors + (i if i < k else i + 1)]
         softmax(logit)
         for i in range(n_actors - 1):
             target[k, i if i < k else i + 1] = logit[i]
@@ -347,15 +424,15 @@ def staging_gradient(
     grad: Array,
 ) -> None:
     """Add to ``grad`` what the gradients of staged shares and targets imply."""
-    n_actors, n_periods = sizes[0], sizes[3]
-    memory = lay.STAGING_MEMORY if n_periods == 2 else 1.0
+    n_actors, n_strata = sizes[0], sizes[5]
+    memory = lay.STAGING_MEMORY if n_strata > 1 else 1.0
     fresh = (1.0 - memory * memory) ** 0.5
-    for t in range(n_periods):
+    for t in range(n_strata):
         for k in range(n_actors):
             g = grad_share[t, k] * share[t, k] * (1.0 - share[t, k])
             grad[offset[lay.STAGING] + t] += g
             grad[offset[lay.STAGING_DEVIATION] + k] += prior[lay.P_FALSE_FLAG] * memory * g
-            if n_periods == 2:
+            if n_strata > 1:
                 grad[offset[lay.STAGING_SHIFT] + t * n_actors + k] += prior[lay.P_FALSE_FLAG] * fresh * g
     for k in range(n_actors):
         start = offset[lay.TARGET] + k * (n_actors - 1)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from ctypes import POINTER, c_double, c_int64
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from violencescore.model import layout as lay
 from violencescore.model.cells import arrange_groups, cell_weight, contest_gradient
 from violencescore.model.coordinates import NO_COORDINATES, to_vector, to_vector_gradient
 from violencescore.model.effects import log_prior, natural, natural_gradient
+from violencescore.model.episodes import pass_up, pass_up_gradient, repeat_gradient, repeat_probability
 from violencescore.model.evidence import (
     channels,
     engagement,
@@ -32,6 +34,7 @@ from violencescore.model.evidence import (
     staging,
     staging_gradient,
 )
+from violencescore.model.given import factor_arrays, given_arrays, share_priors
 from violencescore.model.layout import Layout, build_layout, prior_constants
 from violencescore.model.logarithm import weighted_log
 from violencescore.model.packing import pack, unpack
@@ -42,7 +45,7 @@ from violencescore.model.patterns import (
     sight_gradient,
     sight_probability,
 )
-from violencescore.model.types import Array, FactorArrays, GroupArrays, Index, PartArrays, SightArrays
+from violencescore.model.types import Array, FactorArrays, GivenArrays, GroupArrays, Index, PartArrays, SightArrays
 from violencescore.model.violence import violence, violence_gradient
 from violencescore.model.zerosum import OPTIONS
 from violencescore.model_options import Priors
@@ -54,7 +57,7 @@ def forward(
     offset: Index,
     sizes: Index,
     prior: Array,
-    days: Array,
+    given: GivenArrays,
     chance: float,
     factors: FactorArrays,
     parts: PartArrays,
@@ -63,19 +66,19 @@ def forward(
     """All that depends on the parameters, in their own unit, and not on the counts.
 
     Returns rates and evidence (see ``violence`` and ``channels``), weights of candidates, staged shares and targets,
-    parts with the logarithms of what was divided out of them, and sights, honest and staged.
+    parts with the logarithms of what was divided out of them, and sights with their staged share.
     """
-    rates = violence(unit, offset, sizes, prior, days)
-    said = channels(unit, offset, sizes, prior, chance)
+    rates = violence(unit, offset, sizes, prior, given.exposure, factors.heir, factors.elder)
+    said = channels(unit, offset, sizes, prior, chance, factors.heir, factors.elder)
     weight = engagement(unit, offset, sizes, prior, factors.set_member)
-    share, target = staging(unit, offset, sizes, prior)
+    share, target = staging(unit, offset, sizes, prior, given.rivalry)
     table = np.empty((factors.kind.size, sizes[0]))
-    factor_table(factors, said[0], said[1], said[3], table)
+    factor_table(unit, offset, factors, given, said[0], said[1], said[3], table)
     part = np.empty((parts.settled.size, sizes[0]))
     log_scale = np.zeros(parts.settled.size)
     products(parts, table, part, log_scale)
-    honest, false = sight_probability(part, share, target, sights)
-    return rates, said, weight, share, target, part, log_scale, honest, false
+    sight, false = sight_probability(part, share, target, sights)
+    return rates, said, weight, share, target, part, log_scale, sight, false
 
 
 @njit(**OPTIONS)
@@ -151,14 +154,14 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
         0, or 1 where the density is zero or not finite.
     """
     grad = carray(gradient, (n,))
-    offset, sizes, prior, beta, days, chance, coordinates, factors, parts, sights, groups = unpack(
+    offset, sizes, prior, beta, given, chance, coordinates, factors, parts, sights, groups, nodes = unpack(
         carray(words, (carray(words, (1,))[0],))
     )
     grad[:] = 0.0
     vector = to_vector(carray(at, (n,)), offset, prior, coordinates)
     unit, slope = natural(vector, offset, prior)
-    rates, said, weight, share, target, part, log_scale, honest, false = forward(
-        unit, offset, sizes, prior, days, chance, factors, parts, sights
+    rates, said, weight, share, target, part, log_scale, sight, false = forward(
+        unit, offset, sizes, prior, given, chance, factors, parts, sights
     )
     n_actors = part.shape[1]
     total: float = 0.0
@@ -169,10 +172,20 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     cells = cell_weights(rates, said[1], weight, factors, groups)
     grad_cell = np.zeros(cells.shape)
     grad_log_part = np.zeros(part.shape)
-    grad_sight = np.zeros(honest.shape)
+    grad_sight = np.zeros(sight.shape)
     mixed = np.empty(groups.n.size)
-    mix(groups, cells, part, honest + false, mixed, grad_cell, grad_log_part, grad_sight)
+    mix(groups, cells, part, sight, mixed, grad_cell, grad_log_part, grad_sight)
     total += weighted_log(groups.n, mixed)
+    if nodes.cell.size > 0:
+        repeat = repeat_probability(unit, offset, nodes, given.decay)
+        message, summed = np.ones((repeat.size, n_actors)), np.empty(repeat.size)
+        grad_repeat = np.zeros(repeat.size)
+        pass_up(nodes, repeat, cells, part, sight, message, summed)
+        pass_up_gradient(
+            nodes, repeat, cells, part, sight, message, summed, grad_cell, grad_log_part, grad_sight, grad_repeat
+        )
+        repeat_gradient(unit, offset, nodes, repeat, grad_repeat, grad)
+        total += np.log(summed).sum()
     for e in range(log_scale.size):
         total += parts.n[e] * log_scale[e]
 
@@ -194,11 +207,12 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
 
     grad_share = np.zeros(share.shape)
     grad_target = np.zeros(target.shape)
-    sight_gradient(part, share, target, sights, honest, false, grad_sight, grad_log_part, grad_share, grad_target)
+    sight_gradient(part, share, target, sights, sight, false, grad_sight, grad_log_part, grad_share, grad_target)
     grad_factor = np.zeros((factors.kind.size, n_actors))
     products_gradient(parts, grad_log_part, grad_factor)
-    violence_gradient(offset, sizes, prior, rates[1], grad_rate, grad_presence, grad)
-    evidence_gradient(offset, prior, chance, factors, said, grad_factor, grad_accuracy, grad)
+    kin = factors.heir, factors.elder
+    violence_gradient(offset, sizes, prior, rates[1], *kin, grad_rate, grad_presence, grad)
+    evidence_gradient(unit, offset, prior, chance, factors, given, said, grad_factor, grad_accuracy, grad)
     engagement_gradient(offset, sizes, prior, factors.set_member, grad_weight, grad)
     if offset[lay.STAGING + 1] > offset[lay.STAGING]:
         staging_gradient(offset, sizes, prior, share, target, grad_share, grad_target, grad)
@@ -221,6 +235,11 @@ def compiled_density() -> Any:
     return cfunc(signature, cache=True, error_model=OPTIONS["error_model"])(density)
 
 
+def is_compiled() -> bool:
+    """Whether the disk cache holds a density."""
+    return any(Path(forward.stats.cache_path).glob("kernel.density-*.nbc"))
+
+
 @dataclass(frozen=True)
 class Kernel:
     """The density of one design, ready to evaluate.
@@ -230,8 +249,8 @@ class Kernel:
     layout
         Where each parameter lives.
     arguments
-        What the compiled functions take after the vector: offset, sizes, prior constants, Beta parameters, days,
-        chance, coordinates, factors, parts, sights, groups.
+        What the compiled functions take after the vector: offset, sizes, prior constants, Beta parameters, what is
+        given, chance, coordinates, factors, parts, sights, groups, nodes.
     packed
         The same in one array (see ``packing``).
     """
@@ -256,8 +275,8 @@ class Kernel:
 
     def forward_arguments(self) -> tuple[Any, ...]:
         """Return what ``forward`` takes after the vector in its own unit."""
-        offset, sizes, prior, _, days, chance, _, factors, parts, sights, _ = self.arguments
-        return offset, sizes, prior, days, chance, factors, parts, sights
+        offset, sizes, prior, _, given, chance, _, factors, parts, sights, *_ = self.arguments
+        return offset, sizes, prior, given, chance, factors, parts, sights
 
     def natural(self, vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return draws (..., parameter) with their effects in their own unit."""
@@ -269,19 +288,18 @@ class Kernel:
 def build_kernel(design: Design, priors: Priors) -> Kernel:
     """Bind the compiled density to a design."""
     layout = build_layout(design, priors)
-    beta = np.concatenate([design.accuracy, design.staging if design.stages else np.empty((0, 2))])
     parts, sights, firm, sight = arrange_patterns(design)
     arguments = (
         layout.offset,
         layout.sizes,
         prior_constants(design, priors),
-        beta,
-        design.days,
+        np.concatenate([beta for _, beta, _ in share_priors(design)]),
+        given_arrays(design),
         1.0 / max(len(design.organizations), 2),
         NO_COORDINATES,
-        FactorArrays(*(getattr(design.factors, name) for name in FactorArrays._fields)),
+        factor_arrays(design),
         parts,
         sights,
-        arrange_groups(design, firm, sight),
+        *arrange_groups(design, firm, sight),
     )
     return Kernel(layout, arguments, pack(arguments))

@@ -33,6 +33,9 @@ BLOCKS = (
     "accuracy",
     "notoriety",
     "notoriety_other",
+    "echo",
+    "kin",
+    "kept",
     "confusion",
     "staging",
     "staging_deviation",
@@ -40,6 +43,7 @@ BLOCKS = (
     "target",
     "contested",
     "engagement",
+    "episode",
 )
 """Blocks of the parameter vector, in order; the kernel numbers them so."""
 
@@ -61,6 +65,9 @@ BLOCKS = (
     ACCURACY,
     NOTORIETY,
     NOTORIETY_OTHER,
+    ECHO,
+    KIN,
+    KEPT,
     CONFUSION,
     STAGING,
     STAGING_DEVIATION,
@@ -68,6 +75,7 @@ BLOCKS = (
     TARGET,
     CONTESTED,
     ENGAGEMENT,
+    EPISODE,
 ) = range(len(BLOCKS))
 
 
@@ -77,8 +85,8 @@ class Layout:
 
     Attributes
     ----------
-    n_actors, n_kinds, n_regions, n_periods, n_channels
-        Sizes; actors are the organizations and ``other``.
+    n_actors, n_kinds, n_regions, n_periods, n_channels, n_strata
+        Sizes; actors are the organizations and ``other``, strata those of staging.
     offset
         Block ``b`` is ``vector[offset[b]:offset[b + 1]]``.
     """
@@ -88,6 +96,7 @@ class Layout:
     n_regions: int
     n_periods: int
     n_channels: int
+    n_strata: int
     offset: npt.NDArray[np.int64]
 
     @property
@@ -97,8 +106,8 @@ class Layout:
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """The five sizes as an array, for the kernel."""
-        return np.array([self.n_actors, self.n_kinds, self.n_regions, self.n_periods, self.n_channels])
+        """The six sizes as an array, for the kernel."""
+        return np.array([self.n_actors, self.n_kinds, self.n_regions, self.n_periods, self.n_channels, self.n_strata])
 
     def block(self, vector: npt.NDArray[np.float64], block: int) -> npt.NDArray[np.float64]:
         """Return the view of one block along the last axis."""
@@ -111,6 +120,7 @@ def build_layout(design: Design, priors: Priors) -> Layout:
     k, h = j - 1, len(design.channels)
     names = any(not several for several in design.candidates)
     stages, engages, moves = design.stages, design.engages, t == 2
+    strata = len(design.strata)
     n = {
         "level": c * t,
         "organization_scale": 1,
@@ -130,22 +140,32 @@ def build_layout(design: Design, priors: Priors) -> Layout:
         "notoriety": h * (k - 1) * names,
         "notoriety_other": h * design.other_is_named,
         "confusion": h * j * (k + design.other_is_named) * names * (priors.confusion_scale > 0),
-        "staging": t * stages,
+        "echo": len(design.echoes),
+        "kin": len(design.kin),
+        "kept": len(design.kin),
+        "staging": strata * stages,
         "staging_deviation": j * stages,
-        "staging_shift": j * t * stages * moves,
+        "staging_shift": j * strata * stages * (strata > 1),
         "target": j * (j - 1) * stages,
         "contested": (k - 1) * engages,
         "engagement": len(design.factors.set_member) * engages,
+        "episode": len(design.bonds),
     }
     sizes = [n[name] for name in BLOCKS]
-    return Layout(j, c, r, t, h, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
+    return Layout(j, c, r, t, h, strata, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
 
 
 LEVEL_SCALE = 3.0
 """Prior sd of a kind's log level around the overall one: weak."""
 
+LOG_HALF = -0.6931471805599453
+"""Of the log rate of its parent, what is expected of a new faction."""
+
 STAGING_MEMORY = 0.8
-"""Share of a perpetrator's inclination to stage that lasts over both periods (its square is a variance share)."""
+"""Share of a perpetrator's inclination to stage that lasts over all strata (its square is a variance share)."""
+
+SHARES = (ACCURACY, ECHO, KIN, KEPT, STAGING, EPISODE)
+"""Blocks of probabilities with a Beta prior, as logits; of accuracies, between chance and one."""
 
 (
     P_LEVEL_SHIFT,

@@ -12,8 +12,10 @@ from violencescore.model.types import (
     Array,
     CoordinateArrays,
     FactorArrays,
+    GivenArrays,
     GroupArrays,
     Index,
+    NodeArrays,
     PartArrays,
     SightArrays,
 )
@@ -26,16 +28,16 @@ def pack(arguments: tuple[Any, ...]) -> npt.NDArray[np.int64]:
     First comes how many words there are, then where each array begins, of whole numbers first; and where the last one
     ends. Other numbers keep their bits.
     """
-    offset, sizes, prior, beta, days, chance, coordinates, *tables = arguments
+    offset, sizes, prior, beta, given, chance, coordinates, *tables = arguments
     whole = [offset, sizes, *(column for table in tables for column in table), coordinates.start, coordinates.column]
-    real = [prior, beta.ravel(), days, np.array([chance]), coordinates.value, coordinates.centred]
+    real = [prior, beta.ravel(), *given, np.array([chance]), coordinates.value, coordinates.centred]
     arrays = [np.asarray(a, dtype=np.int64) for a in whole]
     arrays += [np.asarray(a, dtype=np.float64).view(np.int64) for a in real]
     starts = 2 + len(arrays) + np.cumsum([0, *(len(a) for a in arrays)])
     return np.concatenate([starts[-1:], starts, *arrays])
 
 
-N_WHOLE = 4 + sum(len(table._fields) for table in (FactorArrays, PartArrays, SightArrays, GroupArrays))
+N_WHOLE = 4 + sum(len(table._fields) for table in (FactorArrays, PartArrays, SightArrays, GroupArrays, NodeArrays))
 
 
 @njit(**OPTIONS)
@@ -48,12 +50,14 @@ def unpack(words: Index) -> Any:
     def real(i: int) -> Array:
         return whole(N_WHOLE + i).view(np.float64)
 
-    factors = FactorArrays(whole(2), whole(3), whole(4), whole(5), whole(6), whole(7))
-    parts = PartArrays(whole(8), whole(9), whole(10), whole(11))
-    sights = SightArrays(whole(12), whole(13), whole(14), whole(15), whole(16))
+    factors = FactorArrays(whole(2), whole(3), whole(4), whole(5), whole(6), whole(7), whole(8), whole(9), whole(10))
+    parts = PartArrays(whole(11), whole(12), whole(13), whole(14))
+    sights = SightArrays(whole(15), whole(16), whole(17), whole(18), whole(19))
     groups = GroupArrays(
-        whole(17), whole(18), whole(19), whole(20), whole(21), whole(22), whole(23), whole(24), whole(25), whole(26)
+        whole(20), whole(21), whole(22), whole(23), whole(24), whole(25), whole(26), whole(27), whole(28), whole(29)
     )
+    nodes = NodeArrays(whole(30), whole(31), whole(32), whole(33), whole(34), whole(35))
     beta = real(1).reshape((-1, 2))
-    coordinates = CoordinateArrays(whole(27), whole(28), real(4), real(5))
-    return whole(0), whole(1), real(0), beta, real(2), real(3)[0], coordinates, factors, parts, sights, groups
+    given = GivenArrays(real(2), real(3), real(4), real(5), real(6), real(7), real(8))
+    coordinates = CoordinateArrays(whole(36), whole(37), real(10), real(11))
+    return whole(0), whole(1), real(0), beta, given, real(9)[0], coordinates, factors, parts, sights, groups, nodes

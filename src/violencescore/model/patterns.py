@@ -1,8 +1,8 @@
 """Probability of the evidence by actor, honest and staged; with gradients.
 
-A pattern of evidence is a part that cannot be forged, and a *sight*: a forgeable part, the period it was seen in and
-what was settled of it. Few parts and sights make up many patterns, so that false flags are summed out on the sights,
-and a pattern costs one product.
+A pattern of evidence is a part that cannot be forged, and a *sight*: a forgeable part, its stratum of staging (its
+period, unless the methodology says more) and what was settled of it. Few parts and sights make up many patterns, so
+that false flags are summed out on the sights, and a pattern costs one product.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from violencescore.grouping import multiset_keys, unique_rows
 from violencescore.model.types import Array, Index, PartArrays, SightArrays
 from violencescore.model.zerosum import OPTIONS
 
-BLAS_ROWS = 256
+BLAS_ROWS = 128
 """Rows of a matrix product at a time."""
 
 RESCALE_EVERY = 12
@@ -42,7 +42,10 @@ def products(parts: PartArrays, table: Array, out: Array, log_scale: Array) -> N
             for k in range(n_actors):
                 out[e, k] *= table[f, k]
             if (i - parts.start[e]) % RESCALE_EVERY == RESCALE_EVERY - 1:
-                top = out[e, parts.settled[e]] if parts.settled[e] >= 0 else out[e].max()
+                top = out[e, max(parts.settled[e], 0)]
+                if parts.settled[e] < 0:
+                    for k in range(1, n_actors):
+                        top = max(top, out[e, k])
                 if top > 0.0:
                     log_scale[e] += np.log(top)
                     for k in range(n_actors):
@@ -71,36 +74,40 @@ def multiply(left: Array, right: Array) -> Array:
 
 
 @njit(**OPTIONS)
-def multiply_over(left: Array, right: Array) -> Array:
-    """Product of the transpose of ``left`` with ``right``, summed over their rows, in blocks as ``multiply``."""
-    out = np.zeros((left.shape[1], right.shape[1]))
+def multiply_over(left: Array, right: Array, out: Array) -> None:
+    """Add to ``out`` the transpose of ``left`` times ``right``, summed over their rows, in blocks as ``multiply``."""
+    block = np.empty(out.shape)
     for start in range(0, left.shape[0], BLAS_ROWS):
         end = min(start + BLAS_ROWS, left.shape[0])
-        out += np.dot(left[start:end].T, right[start:end])
-    return out
+        np.dot(left[start:end].T, right[start:end], block)
+        for j in range(out.shape[0]):
+            for k in range(out.shape[1]):
+                out[j, k] += block[j, k]
 
 
 @njit(**OPTIONS)
 def sight_probability(part: Array, share: Array, target: Array, sights: SightArrays) -> tuple[Array, Array]:
-    """Probability of each sight by actor, honest and staged (each sight, actor).
+    """Probability of each sight by actor, and the share of it that is staged (each sight, actor).
 
     An honest incident has the forgeable evidence of the actor itself, a staged one that of the actor it frames.
     An adjudication leaves only what it settled.
     """
     n_actors = part.shape[1]
-    honest = np.zeros((sights.part.size, n_actors))
+    sight = np.zeros((sights.part.size, n_actors))
     false = np.zeros((sights.part.size, n_actors))
+    first = sights.part.min()
     # What each part would be if it was staged as the work of any other: few parts make many sights.
-    framing = multiply(part, np.ascontiguousarray(target.T))
+    framing = multiply(part[first:], np.ascontiguousarray(target.T))
     for v in range(sights.part.size):
-        f, t, who, framed = sights.part[v], sights.period[v], sights.perpetrator[v], sights.framed[v]
+        f, t, who, framed = sights.part[v], sights.stratum[v], sights.perpetrator[v], sights.framed[v]
         for k in range(max(who, 0), who + 1 if who >= 0 else n_actors):
-            if sights.staged[v] != 1:
-                honest[v, k] = (1.0 - share[t, k]) * part[f, k]
             if sights.staged[v] != 0:
-                seen = framing[f, k] if framed < 0 else target[k, framed] * part[f, framed]
+                seen = framing[f - first, k] if framed < 0 else target[k, framed] * part[f, framed]
                 false[v, k] = share[t, k] * seen
-    return honest, false
+            sight[v, k] = false[v, k]
+            if sights.staged[v] != 1:
+                sight[v, k] += (1.0 - share[t, k]) * part[f, k]
+    return sight, false
 
 
 @njit(**OPTIONS)
@@ -109,31 +116,41 @@ def sight_gradient(
     share: Array,
     target: Array,
     sights: SightArrays,
-    honest: Array,
+    sight: Array,
     false: Array,
     grad_sight: Array,
     grad_log_part: Array,
     grad_share: Array,
     grad_target: Array,
 ) -> None:
-    """Carry the gradient of the sights (honest and staged together) back to log parts, staged shares and targets."""
+    """Carry the gradient of the sights back to log parts, staged shares and targets."""
     n_actors = part.shape[1]
     n_honest, n_false = np.zeros(share.shape), np.zeros(share.shape)
-    grad_framing = np.zeros(part.shape)
+    first = sights.part.min()
+    grad_framing = np.zeros((part.shape[0] - first, n_actors))
     for v in range(sights.part.size):
-        f, t, who, framed = sights.part[v], sights.period[v], sights.perpetrator[v], sights.framed[v]
-        for k in range(max(who, 0), who + 1 if who >= 0 else n_actors):
-            g = grad_sight[v, k]
-            grad_log_part[f, k] += g * honest[v, k]
-            n_honest[t, k] += g * honest[v, k]
-            n_false[t, k] += g * false[v, k]
-            if false[v, k] > 0.0 and framed >= 0:
-                grad_target[k, framed] += g * share[t, k] * part[f, framed]
-                grad_log_part[f, framed] += g * false[v, k]
-            elif false[v, k] > 0.0:
-                grad_framing[f, k] += g * share[t, k]
-    grad_target += multiply_over(grad_framing, part)
-    grad_log_part += multiply(grad_framing, target) * part
+        f, t, who, framed = sights.part[v], sights.stratum[v], sights.perpetrator[v], sights.framed[v]
+        start, end = max(who, 0), who + 1 if who >= 0 else n_actors
+        for k in range(start, end):
+            staged = grad_sight[v, k] * false[v, k]
+            honest = grad_sight[v, k] * sight[v, k] - staged
+            grad_log_part[f, k] += honest
+            n_honest[t, k] += honest
+            n_false[t, k] += staged
+        if sights.staged[v] == 0:
+            continue
+        for k in range(start, end):
+            per = grad_sight[v, k] * share[t, k]
+            if framed < 0:
+                grad_framing[f - first, k] += per
+            else:
+                grad_target[k, framed] += per * part[f, framed]
+                grad_log_part[f, framed] += grad_sight[v, k] * false[v, k]
+    multiply_over(grad_framing, part[first:], grad_target)
+    grad_seen = multiply(grad_framing, target)
+    for f in range(grad_seen.shape[0]):
+        for k in range(n_actors):
+            grad_log_part[first + f, k] += grad_seen[f, k] * part[first + f, k]
     for t in range(share.shape[0]):
         for k in range(n_actors):
             if share[t, k] > 0.0:
@@ -164,7 +181,7 @@ def arrange_patterns(design: Design) -> tuple[PartArrays, SightArrays, Index, In
         starts.append(starts[-1][-1] + np.cumsum(length[example]))
     n = np.bincount(design.groups.pattern, weights=design.groups.n, minlength=len(who)).astype(np.int64)
     of_part = np.bincount(np.concatenate(codes), weights=np.tile(n, 2)).astype(np.int64)
-    sight, rows = unique_rows(codes[1], patterns.period, who, patterns.staged, patterns.framed)
+    sight, rows = unique_rows(codes[1], patterns.stratum, who, patterns.staged, patterns.framed)
     parts = PartArrays(*(_ints(np.concatenate(arrays)) for arrays in (starts, members, settled, [of_part])))
     sights = SightArrays(*(_ints(column) for column in rows.T))
     return parts, sights, _ints(codes[0]), _ints(sight)

@@ -80,15 +80,22 @@ def who_did_it(kernel: Kernel, design: Design, vector: npt.NDArray[np.float64]) 
 
     Zeros for what happens between named candidates: how much that is, is given.
     """
-    rates, said, weight, _, _, part, _, honest, false = forward(
-        kernel.natural(vector[None])[0], *kernel.forward_arguments()
-    )
-    *_, factors, _, _, groups = kernel.arguments
+    rates, said, weight, _, _, part, _, sight, _ = forward(kernel.natural(vector[None])[0], *kernel.forward_arguments())
+    *_, factors, _, _, groups, nodes = kernel.arguments
     pattern = np.repeat(np.arange(groups.firm.size), np.diff(groups.start))
-    seen = part[groups.firm] * (honest + false)[groups.sight]
-    share = cell_weights(rates, said[1], weight, factors, groups)[groups.cell] * seen[pattern]
+    # Whether incidents hang together is left out: this is a first look.
+    firm, seen, cell, place = (
+        np.concatenate(columns)
+        for columns in (
+            (groups.firm[pattern], nodes.firm),
+            (groups.sight[pattern], nodes.sight),
+            (groups.cell, nodes.cell),
+            (groups.place, nodes.place),
+        )
+    )
+    share = cell_weights(rates, said[1], weight, factors, groups)[cell] * part[firm] * sight[seen]
     share /= share.sum(axis=1, keepdims=True)
     probability: npt.NDArray[np.float64] = np.empty_like(share)
-    probability[groups.place] = share
+    probability[place] = share
     probability[design.patterns.contest[design.groups.pattern] != UNKNOWN] = 0.0
     return probability

@@ -12,14 +12,21 @@ Index = npt.NDArray[np.integer[Any]]
 
 
 class FactorArrays(NamedTuple):
-    """The factors of ``design.Factors``."""
+    """The factors of ``design.Factors``, and the organizations that may be called by the name of another.
+
+    ``echo`` is the number of the channel's share of echoes, ``UNKNOWN`` where nothing came before to be repeated;
+    ``heir`` and ``elder`` are the pairs of ``design.Design.kin``.
+    """
 
     kind: Index
     channel: Index
     argument: Index
+    echo: Index
     set_channel: Index
     set_start: Index
     set_member: Index
+    heir: Index
+    elder: Index
 
 
 class PartArrays(NamedTuple):
@@ -36,10 +43,10 @@ class PartArrays(NamedTuple):
 
 
 class SightArrays(NamedTuple):
-    """The distinct ways in which a forgeable part can have come about: in which period, and what was settled of it."""
+    """The distinct ways in which a forgeable part can have come about: its stratum of staging, and what was settled."""
 
     part: Index
-    period: Index
+    stratum: Index
     perpetrator: Index
     staged: Index
     framed: Index
@@ -63,6 +70,40 @@ class GroupArrays(NamedTuple):
     cell: Index
     n: Index
     place: Index
+
+
+class NodeArrays(NamedTuple):
+    """Incidents that may share their perpetrator with an earlier one, or a later one with them (see ``episodes``).
+
+    Node ``i`` is an incident of group ``place[i]`` with its ``cell``, ``firm`` part and ``sight``. It repeats the
+    perpetrator of node ``parent[i]`` (less than ``i``; ``UNKNOWN`` for none) with the probability of its ``bond`` times
+    its own ``decay`` (see ``GivenArrays``).
+    """
+
+    cell: Index
+    firm: Index
+    sight: Index
+    parent: Index
+    bond: Index
+    place: Index
+
+
+class GivenArrays(NamedTuple):
+    """Numbers that are given and not learned.
+
+    ``exposure`` (period, actor) are days on which the actor could act; ``repeated`` (factor) is the share of the pieces
+    before a piece that name the same one; ``dated`` (era, actor) the density of a date, given who did it, beside an
+    even one; ``side`` (era, heir) and ``cut`` (heir, 2) see ``activity.Activity``; ``rivalry`` (actor, framed) what is
+    added to the log odds of targets; ``decay`` (node) see ``NodeArrays``. All are flat.
+    """
+
+    exposure: Array
+    repeated: Array
+    dated: Array
+    side: Array
+    cut: Array
+    rivalry: Array
+    decay: Array
 
 
 class CoordinateArrays(NamedTuple):

@@ -1,7 +1,8 @@
 """Latent violence: the rate of each actor by kind and period, and where it is present; with gradients.
 
 For actor ``k``, kind ``c``, period ``t`` and region ``r`` the rate of incidents is
-``exp(a[c, t] + b[k] + shift[k, t] + g[k, c]) * days[t] * presence[k, r]``.
+``exp(a[c, t] + b[k] + shift[k, t] + g[k, c]) * exposure[t, k] * presence[k, r]``, the exposure in days. An heir (a new
+faction) is expected where its elder was, to do what that one did, half as often: its effects are added to the elder's.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from violencescore.model.zerosum import (
 
 
 @njit(**OPTIONS)
-def violence(unit: Array, offset: Index, sizes: Index, prior: Array, days: Array) -> tuple[Array, Array]:
+def violence(
+    unit: Array, offset: Index, sizes: Index, prior: Array, exposure: Array, heir: Index, elder: Index
+) -> tuple[Array, Array]:
     """Return rate (kind, period, actor) and presence (region, actor), from the vector in its own unit."""
     n_actors, n_kinds, n_regions, n_periods = sizes[0], sizes[1], sizes[2], sizes[3]
     n_org = n_actors - 1
@@ -40,6 +43,10 @@ def violence(unit: Array, offset: Index, sizes: Index, prior: Array, days: Array
         block = unit[offset[lay.KIND] : offset[lay.KIND + 1]].reshape((n_actors - 1, n_kinds - 1))
         zero_sum_both(block, kind)
 
+    for i in range(heir.size):
+        base[heir[i]] += base[elder[i]] + lay.LOG_HALF
+        kind[heir[i]] += kind[elder[i]]
+
     rate = np.empty((n_kinds, n_periods, n_actors))
     for c in range(n_kinds):
         start = offset[lay.LEVEL] + c * n_periods
@@ -51,7 +58,7 @@ def violence(unit: Array, offset: Index, sizes: Index, prior: Array, days: Array
                 effect = base[k] + kind[k, c]
                 if t == 1:
                     effect += shift[k]
-                rate[c, t, k] = days[t] * exp(level + effect)
+                rate[c, t, k] = exposure[t * n_actors + k] * exp(level + effect)
 
     presence = np.ones((n_regions, n_actors))
     if n_regions > 1:
@@ -60,6 +67,8 @@ def violence(unit: Array, offset: Index, sizes: Index, prior: Array, days: Array
         zero_sum(unit[offset[lay.REGION_SIZE] : offset[lay.REGION_SIZE + 1]], common)
         block = unit[offset[lay.PRESENCE] : offset[lay.PRESENCE + 1]].reshape((n_actors - 1, n_regions - 1))
         zero_sum_both(block, own)
+        for i in range(heir.size):
+            own[heir[i]] += own[elder[i]]
         for k in range(n_actors):
             top = -1e300
             for r in range(n_regions):
@@ -81,6 +90,8 @@ def violence_gradient(
     sizes: Index,
     prior: Array,
     presence: Array,
+    heir: Index,
+    elder: Index,
     grad_log_rate: Array,
     grad_log_presence: Array,
     grad: Array,
@@ -107,6 +118,9 @@ def violence_gradient(
             if t == 1:
                 grad[start + 1] += prior[lay.P_LEVEL_SHIFT] * total
 
+    for i in range(heir.size - 1, -1, -1):
+        grad_base[elder[i]] += grad_base[heir[i]]
+        grad_kind[elder[i]] += grad_kind[heir[i]]
     if n_org > 1:
         zero_sum_gradient(grad_base[:n_org], grad[offset[lay.ORGANIZATION] : offset[lay.ORGANIZATION + 1]])
     grad[offset[lay.OTHER_LEVEL]] += prior[lay.P_OTHER] * grad_base[n_org]
@@ -126,6 +140,8 @@ def violence_gradient(
                 g = grad_log_presence[r, k] - total * presence[r, k]
                 grad_own[k, r] = g
                 grad_common[r] += prior[lay.P_REGION] * g
+        for i in range(heir.size - 1, -1, -1):
+            grad_own[elder[i]] += grad_own[heir[i]]
         zero_sum_gradient(grad_common, grad[offset[lay.REGION_SIZE] : offset[lay.REGION_SIZE + 1]])
         block = grad[offset[lay.PRESENCE] : offset[lay.PRESENCE + 1]].reshape((n_actors - 1, n_regions - 1))
         zero_sum_both_gradient(grad_own, block)

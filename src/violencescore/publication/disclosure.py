@@ -107,6 +107,9 @@ def _coarsened(tables: Mapping[str, pd.DataFrame], window: Window | None) -> dic
         if name in coarse:
             renamed = coarse[name].assign(incident_id=coarse[name]["incident_id"].map(new_ids))
             coarse[name] = renamed.sort_values("incident_id", key=lambda ids: ids.str[1:].astype(int), kind="stable")
+    if "links" in coarse:
+        pairs = coarse["links"].apply(lambda ids: ids.map(new_ids))
+        coarse["links"] = pairs.dropna().sort_values(list(pairs.columns), kind="stable")
     for column, letter in (("source_id", "s"), ("origin", "o")):
         _rename(coarse, column, letter)
     return {name: table.reset_index(drop=True) for name, table in coarse.items()}

@@ -51,8 +51,19 @@ def _incidents_seen(assessment: Assessment) -> Counter[tuple[object, ...]]:
     pieces = evidence.groupby(["incident_id", "channel", "piece"], sort=True)["organization_id"].agg(tuple)
     said = _by_incident(pieces.reset_index(), ["channel", "organization_id"])
     settled = _by_incident(assessment.adjudications.astype(str), ["organization_id", "false_flag", "framed_id"])
-    rows = assessment.incidents[["incident_id", "period", "region"]].itertuples(index=False, name=None)
-    return Counter((period, region, harms.get(i), said.get(i), settled.get(i)) for i, period, region in rows)
+    incidents = assessment.incidents.assign(day=assessment.incidents["date_start"] if _days_matter(assessment) else "")
+    rows = incidents[["incident_id", "period", "region", "day"]].itertuples(index=False, name=None)
+    seen = {i: (*where, harms.get(i), said.get(i), settled.get(i)) for i, *where in rows}
+    links = assessment.links[["incident_id", "linked_id"]].itertuples(index=False, name=None)
+    rivals = assessment.rivalries.astype(str).itertuples(index=False, name=None)
+    return Counter([*seen.values(), *((seen[one], seen[two]) for one, two in links), *rivals])
+
+
+def _days_matter(assessment: Assessment) -> bool:
+    """Whether the model asks for more of an incident's date than its period."""
+    methodology, organizations = assessment.methodology, assessment.organizations
+    dated = bool(organizations[["active_from", "active_to"]].notna().any(axis=None))
+    return dated or methodology.episodes.repeat is not None or methodology.false_flag.parts > 1
 
 
 def _by_incident(table: pd.DataFrame, columns: list[str]) -> dict[str, tuple[tuple[object, ...], ...]]:

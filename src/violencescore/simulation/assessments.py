@@ -277,6 +277,8 @@ def _methodology_text(world: World) -> str:
         f"end = {ANNOUNCED + timedelta(days=WINDOW_DAYS - 1)}",
         f"baseline_start = {ANNOUNCED - timedelta(days=BASELINE_DAYS)}",
     ]
+    if world.doubts:
+        lines += ["", *world.doubts]
     known = shipped_methodology("kleiman-2011").channels
     for name, channel in world.channels.items():
         if name not in known:

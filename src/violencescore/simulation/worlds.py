@@ -106,6 +106,8 @@ class World:
         from the middle of the window on; shares by region are uniform where it is one half.
     stale
         Chance that a channel which means the faction gives the old name.
+    doubts
+        Lines of the methodology that say what may be the matter; a methodologist who suspects it would write them.
     """
 
     n_organizations: int = 6
@@ -131,6 +133,7 @@ class World:
     easy: float = 0.0
     split: float = 0.0
     stale: float = 0.5
+    doubts: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -149,9 +152,15 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         "framed": World(framed=0.35),
         "hidden": World(hidden=2.0),
         "silenced": World(sources=_SOURCES, silenced=2.5),
-        "copied": World(echoed=0.5),
+        "copied": World(
+            echoed=0.5,
+            doubts=(
+                *("[channels.press]", "forgeable = true", "echoes = [1, 4]"),
+                *("[channels.intelligence]", "forgeable = false", "echoes = [1, 4]"),
+            ),
+        ),
         "dyads": World(adjudicated=0.0, channels={"dyad": ChannelWorld(0.9, 0.98, candidates=True)}),
-        "episodes": World(episode=6.0),
+        "episodes": World(episode=6.0, doubts=("[episodes]", "repeat = [1, 1]")),
         "easy-courts": World(easy=1.5),
         "split": World(split=0.5),
         "demo": World(n_incidents=600, famous=1.8, hidden=1.0, adjudicated=0.10, staged=(0.03, 0.12)),
