@@ -19,6 +19,7 @@ import xarray as xr
 from violencescore.errors import RefusedError
 from violencescore.methodology import Methodology
 from violencescore.model import layout as lay
+from violencescore.model.given import share_priors
 from violencescore.montecarlo import read_scores
 from violencescore.names import BASELINE, CHAIN, DRAW, WINDOW
 from violencescore.ranks import best_other, first_shares
@@ -26,8 +27,7 @@ from violencescore.scores import score_draws
 
 if TYPE_CHECKING:
     from violencescore.design import Design
-    from violencescore.model.given import share_priors
-from violencescore.model.kernel import Kernel
+    from violencescore.model.kernel import Kernel
 
 FloatArray = npt.NDArray[np.float64]
 
