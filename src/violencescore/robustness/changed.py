@@ -14,7 +14,7 @@ from violencescore.decision import decide
 from violencescore.montecarlo import Probability
 from violencescore.names import WINDOW
 from violencescore.robustness.basis import Basis, Verdict
-from violencescore.robustness.worlds import Insertion
+from violencescore.robustness.worlds import Insertion, middle_of
 from violencescore.sampling import Progress, no_progress
 from violencescore.scenario_choices import split_label
 from violencescore.scores import score_draws
@@ -68,7 +68,9 @@ def without_incidents(assessment: Assessment, incident_ids: Collection[str]) -> 
     for name in _TABLES:
         table = getattr(assessment, name)
         kept[name] = table[~table["incident_id"].isin(removed)].reset_index(drop=True)
-    return dataclasses.replace(assessment, **kept)
+    links = assessment.links
+    gone = links["incident_id"].isin(removed) | links["linked_id"].isin(removed)
+    return dataclasses.replace(assessment, **kept, links=links[~gone].reset_index(drop=True))
 
 
 def with_incidents(assessment: Assessment, basis: Basis, added: Sequence[tuple[Insertion, int]]) -> Assessment:
@@ -79,8 +81,7 @@ def with_incidents(assessment: Assessment, basis: Basis, added: Sequence[tuple[I
     added
         Each with its harm: a number of its kind.
     """
-    design, window = basis.worlds.design, basis.window
-    day = pd.Timestamp(window.start) + (pd.Timestamp(window.end) - pd.Timestamp(window.start)) // 2
+    design, day = basis.worlds.design, middle_of(basis.window)
     taken = set(assessment.incidents["incident_id"])
     ids = [name for i in range(len(added) + len(taken)) if (name := f"added-{i}") not in taken][: len(added)]
     piece = int(assessment.evidence["piece"].max()) + 1 if len(assessment.evidence) else 0

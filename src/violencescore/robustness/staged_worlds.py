@@ -172,7 +172,7 @@ def usual_insertions(
         if design.candidates[h]:
             continue
         as_if = k if design.forgeable[h] else j
-        chance = naming_probabilities(mean, h)[0, as_if, :-1]
+        chance = naming_probabilities(mean, h, design.kin)[0, as_if, :-1]
         speaks = rng.random(n) < mean["reach"][0, h, as_if]
         said = rng.choice(len(chance), size=n, p=chance / chance.sum())
         for i in np.flatnonzero(speaks):

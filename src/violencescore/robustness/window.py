@@ -69,9 +69,10 @@ def reweighted(basis: Basis, shifted: Assessment) -> tuple[Worlds, FloatArray, f
     They cannot where kinds, regions or channels are not those of the fit.
     """
     old, new = basis.worlds.design, build_design(shifted)
-    if any(getattr(old, name) != getattr(new, name) for name in ("actors", "kinds", "regions", "periods", "channels")):
+    same = ("actors", "kinds", "regions", "periods", "channels", "strata")
+    if any(getattr(old, name) != getattr(new, name) for name in same):
         return None
-    if old.engages or new.engages:
+    if old.engages or new.engages or len(old.dated) or len(new.dated):
         return None
     posterior = _rescaled(basis, new)
     worlds = build_worlds(shifted, posterior, basis.weights, basis.seed)
@@ -84,11 +85,11 @@ def reweighted(basis: Basis, shifted: Assessment) -> tuple[Worlds, FloatArray, f
 def _rescaled(basis: Basis, new: Design) -> xr.DataTree:
     """The posterior with rates for periods of the new lengths."""
     old = basis.worlds.design
-    factor = dict(zip(old.periods, new.days / old.days, strict=True))
+    scale = np.divide(new.exposure, old.exposure, out=np.ones(old.exposure.shape), where=old.exposure > 0)
     tree = basis.posterior.copy()
     named = tree["posterior"].to_dataset()
-    scale = np.array([factor[str(p)] for p in named["period"].values])
-    rate = named["rate"] * scale.reshape([-1 if dim == "period" else 1 for dim in named["rate"].dims])
+    rate = named["rate"] * xr.DataArray(scale, dims=("period", "actor"))
+    rate = rate.transpose(*named["rate"].dims)
     tree["posterior"] = tree["posterior"].copy()
     tree["posterior"].dataset = named.assign(rate=rate)
     return tree
