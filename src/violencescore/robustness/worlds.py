@@ -19,7 +19,10 @@ import xarray as xr
 from violencescore.assessment import Assessment
 from violencescore.bench.likelihood import group_weights, thin_draws
 from violencescore.design import NAMES, SILENT, SPEAKS, UNKNOWN, Design, Factors, Groups, Patterns, build_design
+from violencescore.errors import RefusedError
+from violencescore.methodology import Window
 from violencescore.names import CHAIN, DRAW, ORGANIZATION, WINDOW
+from violencescore.strata import build_strata
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -29,6 +32,11 @@ SIZE = 8_000_000
 LEAST = 400
 SOUND = 0.7
 """Largest Pareto k at which reweighted draws can be trusted (Vehtari, Simpson, Gelman, Yao and Gabry 2024)."""
+
+EPISODES = (
+    "The methodology lets incidents share their perpetrator ([episodes]), so that none can be moved alone: only what "
+    "follows from the scores is answered."
+)
 
 _BATCH = 256
 _STANDS_OUT = 3.0
@@ -58,6 +66,8 @@ class Worlds:
         Index among the actors of each rankable organization.
     size
         What scores are divided by (chain, draw, organization).
+    stratum
+        Of staging: that of an incident of each kind in the middle of the window (kind).
     """
 
     design: Design
@@ -68,6 +78,7 @@ class Worlds:
     log_density: FloatArray
     ranked: IntArray
     size: FloatArray
+    stratum: IntArray
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -102,6 +113,8 @@ def build_worlds(
         Weight of each category (category).
     """
     design = build_design(assessment)
+    if len(design.bonds):
+        raise RefusedError(EPISODES)
     named = posterior["posterior"].to_dataset()
     incident = np.flatnonzero(design.groups.period[design.incident_group] == design.periods.index(WINDOW))
     n_draws = max(LEAST, size // max(len(incident), 1))
@@ -129,7 +142,25 @@ def build_worlds(
         log_density=np.concatenate(densities).reshape(*shape, -1),
         ranked=np.flatnonzero(design.rankable),
         size=_sizes(assessment, posterior, n_draws, shape, int(design.rankable.sum())),
+        stratum=_strata(assessment, design),
     )
+
+
+def middle_of(window: Window) -> pd.Timestamp:
+    """Return the day in the middle of a window, on which what is added has happened."""
+    start = pd.Timestamp(window.start)
+    return start + (pd.Timestamp(window.end) - start) // 2
+
+
+def _strata(assessment: Assessment, design: Design) -> IntArray:
+    """Stratum of staging of an incident of each kind in the middle of the window."""
+    window = assessment.methodology.window
+    kinds = np.arange(len(design.kinds))
+    if window is None:
+        return np.zeros(len(kinds), dtype=np.int64)
+    days = pd.Series([middle_of(window)] * len(kinds))
+    period = np.full(len(kinds), design.periods.index(WINDOW))
+    return build_strata(assessment.methodology, design.periods, days, period, design.kinds, kinds).of_incident
 
 
 def _values(
@@ -208,7 +239,7 @@ def inserted(worlds: Worlds, insertions: Sequence[Insertion]) -> tuple[FloatArra
     """
     densities, shares = [], []
     for first in range(0, len(insertions), _BATCH):
-        design = _inserted_design(worlds.design, insertions[first : first + _BATCH])
+        design = _inserted_design(worlds.design, worlds.stratum, insertions[first : first + _BATCH])
         parts = list(group_weights(design, worlds.quantities))
         either = np.concatenate([part.either for part in parts])
         total = np.maximum(either.sum(axis=2), _TINY)
@@ -218,7 +249,7 @@ def inserted(worlds: Worlds, insertions: Sequence[Insertion]) -> tuple[FloatArra
     return density.reshape(*worlds.shape, -1), share.reshape(*worlds.shape, len(insertions), -1)
 
 
-def _inserted_design(design: Design, insertions: Sequence[Insertion]) -> Design:
+def _inserted_design(design: Design, stratum: IntArray, insertions: Sequence[Insertion]) -> Design:
     """Return the design whose groups are the insertions, one each."""
     factors, name_at = _all_names(design)
     n_channels, window = len(design.channels), design.periods.index(WINDOW)
@@ -236,7 +267,7 @@ def _inserted_design(design: Design, insertions: Sequence[Insertion]) -> Design:
         firm=np.array([f for part in firm for f in part], dtype=np.int64),
         forged_start=np.cumsum([0, *map(len, forged)]),
         forged=np.array([f for part in forged for f in part], dtype=np.int64),
-        stratum=_strata(design)[[i.kind for i in insertions]],
+        stratum=stratum[[i.kind for i in insertions]],
         perpetrator=settled,
         staged=np.where(settled == UNKNOWN, UNKNOWN, 0),
         framed=unknown,
@@ -252,17 +283,6 @@ def _inserted_design(design: Design, insertions: Sequence[Insertion]) -> Design:
     return dataclasses.replace(design, factors=factors, patterns=patterns, groups=groups)
 
 
-def _strata(design: Design) -> IntArray:
-    """Stratum of staging of an incident of each kind at the end of the window (kind)."""
-    groups = design.groups
-    inside = groups.period == design.periods.index(WINDOW)
-    stratum = design.patterns.stratum[groups.pattern]
-    last = np.full(len(design.kinds), stratum[inside].max(), dtype=np.int64)
-    for c in np.unique(groups.kind[inside]):
-        last[c] = stratum[inside & (groups.kind == c)].max()
-    return last
-
-
 def _factors_of(insertion: Insertion, n_channels: int, name_at: IntArray) -> list[int]:
     """Indices of the factors of an insertion's evidence: each channel is silent or speaks, and what it says."""
     speaking = {channel for channel, _ in insertion.named}
@@ -271,20 +291,17 @@ def _factors_of(insertion: Insertion, n_channels: int, name_at: IntArray) -> lis
 
 
 def _all_names(design: Design) -> tuple[Factors, IntArray]:
-    """Factors of every channel's silence, speech and naming of every organization; and where those namings stand.
-
-    What is inserted is found anew, and is no echo.
-    """
+    """Factors of every channel's silence, speech and naming of every organization; and where those namings stand."""
     n_channels, n_named = len(design.channels), len(design.organizations)
     channels, actors = np.arange(n_channels), np.arange(n_named)
     sizes = (n_channels, n_channels, n_channels * n_named)
     none = np.empty(0, dtype=np.int64)
     factors = Factors(
         kind=np.repeat(np.array([SILENT, SPEAKS, NAMES], dtype=np.int64), sizes),
-        channel=np.concatenate([channels, channels, np.repeat(channels, n_named)]),
-        argument=np.concatenate([channels, channels, np.tile(actors, n_channels)]),
         echo=np.full(sum(sizes), UNKNOWN, dtype=np.int64),
         repeated=np.zeros(sum(sizes)),
+        channel=np.concatenate([channels, channels, np.repeat(channels, n_named)]),
+        argument=np.concatenate([channels, channels, np.tile(actors, n_channels)]),
         set_channel=none,
         set_start=np.zeros(1, dtype=np.int64),
         set_member=none,
