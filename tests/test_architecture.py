@@ -24,7 +24,7 @@ pieces activity episodes strata evidence_patterns design listings
 model model.types model.zerosum model.layout model.given model.effects model.violence model.coordinates model.evidence model.episodes model.cells model.patterns model.packing model.logarithm model.kernel model.listing model.capture
 model.signatures model.specification model.quantities model.pilot
 beside sampling
-attribution delays reporting unreported parting diagnostics revenue flows levels
+counts attribution delays reporting unreported parting diagnostics revenue flows levels
 montecarlo ranks decision scores robustness robustness.margins verdict panel scenarios acceptability confidence_sets sensitivity cohesion weight_plane
 fitting evidence_summary runs refits example prepare
 report report.text report.identification report.sentences report.figures report.figure_files report.tables report.scenarios report.units report.sensitivity report.robustness report.robustness_figures report.weighing_figures
@@ -52,7 +52,7 @@ robustness.staging robustness.suppression robustness.window robustness.units
 robustness.paths robustness.nearest robustness.panelists robustness.weights robustness.revenue
 robustness.allotment robustness.matching robustness.ledger robustness.adjudicating robustness.waiting robustness.information
 robustness.parts robustness.passport robustness.record
-reporting commands calibrating workbench_commands listing_commands publishing weighting unit_commands comparing round_commands plotting redteaming doubting cli __main__
+page_writing commands calibrating workbench_commands listing_commands publishing weighting unit_commands comparing round_commands plotting redteaming doubting cli __main__
 """.split()
 """Every module, in an order in which each imports only from those before it."""
 

@@ -9,7 +9,8 @@ from numba import njit
 from scipy.stats import chisquare
 
 from violencescore.assessment import Assessment
-from violencescore.attribution import Attribution, allot, attribute_draws, draw_count, mean_count
+from violencescore.attribution import Attribution, allot, attribute_draws
+from violencescore.counts import draw_count, mean_count
 from violencescore.design import Design
 from violencescore.model.kernel import Kernel
 from violencescore.model.quantities import initial_vector, quantities

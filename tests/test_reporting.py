@@ -15,7 +15,8 @@ from strategies import write_assessment
 
 from violencescore import cli
 from violencescore.assessment import Assessment
-from violencescore.attribution import attribute_draws, mean_count
+from violencescore.attribution import attribute_draws
+from violencescore.counts import mean_count
 from violencescore.decision import RECORDED_ONLY, WITH_UNREPORTED
 from violencescore.delays import reverse_counts, sample_arrivals
 from violencescore.design import SILENT

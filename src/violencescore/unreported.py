@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from violencescore.attribution import SEVERITY_PRIOR, draw_count, mean_count
+from violencescore.attribution import SEVERITY_PRIOR
+from violencescore.counts import draw_count, mean_count
 from violencescore.design import Design
 from violencescore.grouping import ints
 from violencescore.model.types import Array, Index

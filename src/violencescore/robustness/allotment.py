@@ -16,8 +16,8 @@ import xarray as xr
 from numba import njit
 
 from violencescore.assessment import Assessment
-from violencescore.attribution import count_at
 from violencescore.bench.likelihood import group_weights
+from violencescore.counts import count_at
 from violencescore.design import Design
 from violencescore.grouping import starts
 from violencescore.model.zerosum import OPTIONS
