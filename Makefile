@@ -41,6 +41,8 @@ bench: setup  ## all benchmarks, with their tables and figures in docs/ (hours: 
 calibration: setup  ## what stated probabilities are worth, in every world (many hours; goes on where it was)
 	$(BIN)/python benchmarks/calibration.py --folder build/ranks --sbc --assessments 200
 	$(BIN)/python benchmarks/calibration.py --folder build/calibration
+	$(BIN)/python benchmarks/calibration.py --folder build/doubts --doubts
+	$(BIN)/python benchmarks/doubts.py
 
 bench-peers:  ## against the textbook in PyMC, NumPyro and Stan (hours; sets up .venv-bench)
 	@scripts/setup-bench

@@ -317,7 +317,8 @@ def simulate(
     named); `silenced` (it intimidates the press in its regions); `copied` (undeclared copies of the press); `dyads`
     (every incident names two candidates, and nothing says which); `episodes` (incidents come in clusters of one
     perpetrator); `easy-courts` (courts settle the easy cases); `split` (the most violent splits in mid-window);
-    `supply` (with distribution networks, and truth_flows.csv); `demo` (famous, hidden and staged).
+    `supply` (with distribution networks, and truth_flows.csv); `troubled` (silenced, copied, episodes, split at once);
+    `demo` (famous, hidden and staged).
 
     Example: `violencescore simulate --out world --world framed --seed 7`
     """

@@ -292,9 +292,11 @@ def _methodology_text(world: World) -> str:
     if world.doubts:
         lines += ["", *world.doubts]
     known = shipped_methodology("kleiman-2011").channels
-    if press := [name for name, source in world.sources.items() if source.press]:
-        named = ", ".join(f'"{name}"' for name in press)
-        lines += ["", f"[channels.{PRESS}]", f"sources = [{named}]"]
+    press = ", ".join(f'"{name}"' for name, source in world.sources.items() if source.press)
+    for name in known:
+        own = ["echoes = [1, 4]"] if name in world.echo_doubts else []
+        own += [f"sources = [{press}]"] if name == PRESS and press else []
+        lines += ["", f"[channels.{name}]", *own] if own else []
     for name, channel in world.channels.items():
         if name not in known:
             forgeable, candidates = (str(flag).lower() for flag in (channel.forgeable, channel.candidates))

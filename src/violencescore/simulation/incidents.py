@@ -130,9 +130,11 @@ def _split(world: World, incidents: Incidents, extra: np.random.Generator) -> In
     faction, parent = world.n_organizations, int(incidents.order[0])
     moved = np.where(incidents.perpetrator == faction, faction + 1, incidents.perpetrator)
     framed = np.where(incidents.framed == faction, faction + 1, incidents.framed)
-    day = draw_days(world, incidents.period, extra)
+    day = draw_days(world, incidents.period, extra) if incidents.day is None else incidents.day
     share = faction_share(world, extra)
-    own = (moved == parent) & (day >= world.split_day) & (extra.random(len(moved)) < share[incidents.region])
+    # An episode is one side's as a whole.
+    side = extra.random(len(moved))[incidents.episode if world.episode > 1 else slice(None)]
+    own = (moved == parent) & (day >= world.split_day) & (side < share[incidents.region])
     after = (world.window_days - (world.split_day - BASELINE_DAYS)) / world.window_days
     rate = np.insert(incidents.rate, faction, 0.0, axis=0)
     rate[faction, :, 1] = rate[parent, :, 1] * share * after

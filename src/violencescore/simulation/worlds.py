@@ -112,6 +112,8 @@ class World:
         Distribution networks, whose flow is the organizations': tables of their own.
     doubts
         Lines of the methodology that say what may be the matter; a methodologist who suspects it would write them.
+    echo_doubts
+        Channels that the methodology lets repeat others.
     """
 
     n_organizations: int = 6
@@ -140,6 +142,7 @@ class World:
     stale: float = 0.5
     networks: int = 0
     doubts: tuple[str, ...] = ()
+    echo_doubts: tuple[str, ...] = ()
 
     @property
     def split_day(self) -> int:
@@ -165,16 +168,23 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         "silenced": World(sources=_SOURCES, silenced=2.5),
         "copied": World(
             echoed=0.5,
-            doubts=(
-                *("[channels.press]", "forgeable = true", "echoes = [1, 4]"),
-                *("[channels.intelligence]", "forgeable = false", "echoes = [1, 4]"),
-            ),
+            echo_doubts=(PRESS, "intelligence"),
         ),
         "dyads": World(adjudicated=0.0, channels={"dyad": ChannelWorld(0.9, 0.98, candidates=True)}),
         "episodes": World(episode=6.0, doubts=("[episodes]", "repeat = [1, 1]")),
         "easy-courts": World(easy=1.5),
         "split": World(split=0.5),
         "supply": World(networks=80),
+        "troubled": World(
+            famous=1.0,
+            sources=_SOURCES,
+            silenced=2.0,
+            echoed=0.5,
+            episode=4.0,
+            split=0.5,
+            doubts=("[episodes]", "repeat = [1, 1]"),
+            echo_doubts=(PRESS, "intelligence"),
+        ),
         "demo": World(n_incidents=600, famous=1.8, hidden=1.0, adjudicated=0.10, staged=(0.03, 0.12)),
     }
 )
