@@ -1,4 +1,6 @@
-"""What the passport says of the embedded example, against refits: python benchmarks/robustness.py OUT.csv [RUN].
+"""What the passport says of the embedded example, against refits.
+
+    python benchmarks/robustness.py
 
 Each row is a change of the data: what the draws expect of P(first), to first order and reweighted, and what the model
 says when it is fitted again.
@@ -6,12 +8,14 @@ says when it is fitted again.
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from published import DOCS
 
 from violencescore.assessment import Assessment, read_assessment
 from violencescore.example import example_folder
@@ -27,8 +31,13 @@ from violencescore.runs import load_run
 REMOVED, BEST, USUAL, CUTS = (1, 2, 3, 4), (1, 2, 3, 4, 5, 6), (4, 8, 12, 16, 20), (0.1, 0.2, 0.3, 0.4)
 
 
-def main(out: Path, run: Path | None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Compute all rows, and write them as they come."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, help="run of the embedded example; it is fitted without one")
+    parser.add_argument("--out", type=Path, default=DOCS / "results" / "robustness-refits.csv", help="table to write")
+    given = parser.parse_args(arguments)
+    out, run = given.out, given.run
     if run is None:
         fitted = fit_assessment(read_assessment(example_folder()))
         methodology, posterior = fitted.assessment.methodology, fitted.posterior
@@ -43,6 +52,7 @@ def main(out: Path, run: Path | None) -> None:
         rows.append(row)
         pd.DataFrame(rows).round(4).to_csv(out, index=False)
         print(row, flush=True)
+    return 0
 
 
 def _row(
@@ -134,4 +144,4 @@ def cuts(basis: Basis) -> Iterator[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    sys.exit(main())

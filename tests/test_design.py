@@ -133,13 +133,13 @@ def test_no_two_groups_share_a_cell_and_a_pattern() -> None:
     groups = design.groups
     rows = set(zip(groups.kind, groups.region, groups.period, groups.pattern, strict=True))
     assert len(rows) == len(groups.n) < design.n_incidents
-    patterns = {(*pattern_name(design, p), int(period)) for p, period in enumerate(design.patterns.period)}
-    assert len(patterns) == len(design.patterns.period)
+    patterns = {(*pattern_name(design, p), int(period)) for p, period in enumerate(design.patterns.stratum)}
+    assert len(patterns) == len(design.patterns.stratum)
 
 
 def test_a_pattern_has_the_period_of_its_groups() -> None:
     design = build_design(simulated("demo", 2, 300))
-    assert np.array_equal(design.patterns.period[design.groups.pattern], design.groups.period)
+    assert np.array_equal(design.patterns.stratum[design.groups.pattern], design.groups.period)
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -273,7 +273,7 @@ def test_an_adjudication_says_what_was_settled_and_no_more() -> None:
 def test_without_evidence_there_is_one_empty_pattern_a_period() -> None:
     design = design_of()
     assert design.channels == ()
-    assert len(design.patterns.period) == 2
+    assert len(design.patterns.stratum) == 2
     assert not any((design.stages, design.engages, design.other_is_named))
     assert factor_names(design, 0) == Counter()
 
@@ -349,6 +349,7 @@ def test_no_array_is_of_incidents_by_organizations() -> None:
     design = build_design(assessment)
     assert max(array.size for array in arrays_of(design)) == design.n_incidents
     others = pd.DataFrame({"organization_id": [f"x{i}" for i in range(400)], "name": "X", "rankable": True})
+    others = others.assign(parent_id="", active_from=pd.NaT, active_to=pd.NaT)
     crowded = replace_tables(
         assessment, organizations=pd.concat([assessment.organizations[list(others)], others], ignore_index=True)
     )

@@ -13,6 +13,7 @@ from violencescore import cli
 from violencescore.errors import InputError
 from violencescore.fitting import Fit
 from violencescore.methodology import methodology_from_dict
+from violencescore.report.page import page_parts
 from violencescore.report.robustness import passport_rows, passport_section
 from violencescore.report.sentences import verdict_sentence
 from violencescore.robustness.margins import Margin, check_required, margin_from_json, require_margins
@@ -119,8 +120,9 @@ def test_units_have_names_of_their_own() -> None:
 def test_parts_that_need_tables_say_so_and_the_others_are_answered() -> None:
     passport = examine_parts(hand_made(sure_harm()), PARTS)
     answered = {finding.part for finding in passport.findings}
-    assert answered == {part.name for part in PARTS if not part.needs_tables}
-    assert set(passport.left_out) == {part.name for part in PARTS if part.needs_tables}
+    # Nothing is known of revenues there.
+    assert answered == {part.name for part in PARTS if not part.needs_tables} - {"revenue"}
+    assert set(passport.left_out) == {part.name for part in PARTS if part.needs_tables} | {"revenue"}
     assert "--assessment" in passport.left_out["staging"]
 
 
@@ -130,11 +132,12 @@ def test_every_margin_that_may_be_required_is_one_that_a_part_gives(small_fit: F
         pytest.fail("the small fit has no verdict")
     passport = examine_parts(basis, PARTS)
     found = {margin.name for margin in passport.margins}
-    assert found >= set(MARGINS) - {"units"}
+    of_revenue = {f"{kind}_{what}" for kind in ("revenue", "flow") for what in ("agreement", "break_even")}
+    assert found >= set(MARGINS) - {"units", "any_answer"} - of_revenue
     for finding in passport.findings:
         for table in finding.tables.values():
             assert {"estimand", "method"} <= table.attrs.keys()
-    assert not passport.left_out
+    assert set(passport.left_out) == {"revenue"}
 
 
 def test_parts_are_chosen_by_name_in_the_order_of_the_passport() -> None:
@@ -225,10 +228,9 @@ def test_the_command_refuses_parts_that_do_not_exist_and_negative_refits(
 def test_the_page_has_a_section_of_the_passport(own_run: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert cli.run(["report", str(own_run), "--out", str(page)]) == 0
-    assert "What would change the verdict" not in page.read_text(encoding="utf-8")
+    assert page_parts(page.read_text(encoding="utf-8"))[1]["robustness"] is None
     run = load_run(own_run)
     keep_passport(run, examine_parts(basis_of(run), chosen_parts(["deterrence"])))
     assert cli.run(["report", str(own_run), "--out", str(page)]) == 0
-    shown = page.read_text(encoding="utf-8")
-    assert '<h2 id="robustness">What would change the verdict</h2>' in shown
-    assert "escape margin" in shown
+    shown = page_parts(page.read_text(encoding="utf-8"))[1]["robustness"]
+    assert "escape margin" in [row["name"] for row in shown["rows"]]

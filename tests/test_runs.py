@@ -19,7 +19,7 @@ from violencescore.fitting import Fit
 from violencescore.runs import load_run, require_writable, write_run
 
 TABLES = ("ranking.csv", "pairwise.csv", "attribution.csv", "panel.csv")
-FILES = {*TABLES, "decision.json", "diagnostics.json", "methodology.json", "posterior.nc", "run.json"}
+FILES = {*TABLES, "decision.json", "diagnostics.json", "evidence.json", "methodology.json", "posterior.nc", "run.json"}
 SHA256 = re.compile("[0-9a-f]{64}")
 
 

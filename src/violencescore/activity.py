@@ -69,19 +69,23 @@ def build_activity(
     n_actors = len(organizations) + 1
     days = np.array([(end - start) / DAY for start, end in bounds])
     exposure = np.repeat(days[:, None], n_actors, axis=1)
-    existed = np.ones((len(incidents), n_actors), dtype=bool)
     first, last = organizations["active_from"], organizations["active_to"]
     life = [_life(*dates) for dates in zip(first, last, strict=True)]
-    for k in np.flatnonzero((first.notna() | last.notna()).to_numpy()):
+    # Only of those whose dates are stated: there is no array of incidents by organizations.
+    stated = np.flatnonzero((first.notna() | last.notna()).to_numpy())
+    existed = np.ones((len(incidents), len(stated)), dtype=bool)
+    for i, k in enumerate(stated):
         born, gone = life[k]
-        there = (incidents["date_end"] >= born) & (incidents["date_start"] < gone)
-        existed[:, k] = there.to_numpy() | (settled == k)
+        lived = (incidents["date_end"] >= born) & (incidents["date_start"] < gone)
+        existed[:, i] = lived.to_numpy() | (settled == k)
         for t, (start, end) in enumerate(bounds):
             # An incident of several days may reach into the time of an organization that had no day of this period.
-            exposure[t, k] = max(_days(start, end, born, gone), float((existed[:, k] & (period == t)).any()))
-    codes, rows = unique_rows(period, *existed.T.astype(np.int64))
+            exposure[t, k] = max(_days(start, end, born, gone), float((existed[:, i] & (period == t)).any()))
+    codes, rows = unique_rows(period, *existed.T.astype(np.int8))
+    there = np.ones((len(rows), n_actors), dtype=bool)
+    there[:, stated] = rows[:, 1:] == 1
     with np.errstate(divide="ignore", invalid="ignore"):
-        dated = np.where(rows[:, 1:] == 1, days[rows[:, 0], None] / exposure[rows[:, 0]], 0.0)
+        dated = np.where(there, days[rows[:, 0], None] / exposure[rows[:, 0]], 0.0)
     plain = (dated == 1.0).all(axis=1)
     number = np.where(plain, -1, np.cumsum(~plain) - 1)
     side, cut = np.zeros((len(rows), len(kin))), np.zeros((len(kin), 2))
@@ -91,7 +95,7 @@ def build_activity(
             if not start < born < end:
                 continue
             cut[i] = _days(start, born, *life[elder]), _days(born, end, *life[elder])
-            side[:, i] = (rows[:, 0] == t) * np.where(rows[:, 1 + heir] == 1, 1.0, -1.0)
+            side[:, i] = (rows[:, 0] == t) * np.where(there[:, heir], 1.0, -1.0)
     return Activity(exposure, ints(number[codes]), dated[~plain], side[~plain], cut)
 
 
