@@ -179,10 +179,11 @@ function scenariosPart() {
 function passportPart() {
   const found = DATA.robustness;
   if (!found) return [el("h3", {}, t("passport.title")), el("p", {}, t("passport.none"))];
-  const table = makeTable(t("passport.caption"), [t("passport.margin"), t("passport.found"), t("passport.required"), t("passport.means"), t("passport.how")], 1, "wide");
+  const table = makeTable(t("passport.caption"), [t("passport.margin"), t("passport.found"), t("passport.required"), t("passport.how")], 1, "wide");
   table.update(found.rows.map((row) => [
-    row.name, { text: row.value, small: [row.interval, row.holds === false ? t("passport.fails") : ""].filter(Boolean).join(" · ") },
-    row.minimum || MISSING, row.sentence, row.method]));
+    { text: row.name, small: row.sentence },
+    { text: row.value, small: [row.interval, row.holds === false ? t("passport.fails") : ""].filter(Boolean).join(" · ") },
+    row.minimum || MISSING, { text: "", small: row.method }]));
   const notes = [...found.notes, ...found.left_out.map((line) => t("passport.leftOut", { line }))];
   return [el("h3", {}, t("passport.title")), table.node, el("ul", {}, notes.map((note) => el("li", {}, note)))];
 }
