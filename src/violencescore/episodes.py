@@ -80,10 +80,8 @@ def build_nodes(
     group: IntArray, date: pd.Series, parent: IntArray, decay: npt.NDArray[np.float64], bond: AnyInts
 ) -> Nodes:
     """Put the incidents that hang together in the order of time; ``group`` and the others are by incident."""
-    hangs = parent != NONE
-    hangs[parent[hangs]] = True
     order = np.lexsort((np.arange(len(date)), date.to_numpy()))
-    order = order[hangs[order]]
+    order = order[hang_together(parent)[order]]
     place = np.full(len(date) + 1, NONE, dtype=np.int64)
     place[order] = np.arange(len(order))
     return Nodes(group[order], place[parent[order]], np.asarray(bond, dtype=np.int64)[order], decay[order])
