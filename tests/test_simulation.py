@@ -267,7 +267,7 @@ def test_expected_scores_are_what_realized_ones_are_on_average(world: str) -> No
 
 
 def test_the_worlds_that_issue_and_readers_name_are_there() -> None:
-    named = "plain famous staged framed hidden silenced copied dyads episodes easy-courts split supply troubled".split()
+    named = "plain famous staged framed hidden listed silenced copied dyads episodes easy-courts split supply troubled".split()
     assert [*WORLDS] == [*named, "demo"]
 
 

@@ -314,7 +314,8 @@ def simulate(
 
     Worlds: `plain`; `famous` (one group is blamed for much that it did not do); `staged` (many false flags in the
     window); `framed` (one group stages a third of its incidents as one rival's); `hidden` (the most violent is seldom
-    named); `silenced` (it intimidates the press in its regions); `copied` (undeclared copies of the press); `dyads`
+    named); `listed` (four sources list incidents, and each misses some); `silenced` (moreover, the most violent
+    intimidates the press in its regions); `copied` (undeclared copies of the press); `dyads`
     (every incident names two candidates, and nothing says which); `episodes` (incidents come in clusters of one
     perpetrator); `easy-courts` (courts settle the easy cases); `split` (the most violent splits in mid-window);
     `supply` (with distribution networks, and truth_flows.csv); `troubled` (silenced, copied, episodes, split at once);

@@ -165,6 +165,7 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         "staged": World(staged=(0.05, 0.25)),
         "framed": World(framed=0.35),
         "hidden": World(hidden=2.0),
+        "listed": World(sources=_SOURCES),
         "silenced": World(sources=_SOURCES, silenced=2.5),
         "copied": World(
             echoed=0.5,
