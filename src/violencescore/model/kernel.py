@@ -74,9 +74,7 @@ def forward(
     share, target = staging(unit, offset, sizes, prior, given.rivalry)
     table = np.empty((factors.kind.size, sizes[0]))
     factor_table(unit, offset, factors, given, said[0], said[1], said[3], table)
-    part = np.empty((parts.settled.size, sizes[0]))
-    log_scale = np.zeros(parts.settled.size)
-    products(parts, table, part, log_scale)
+    part, log_scale = products(parts, table)
     sight, false = sight_probability(part, share, target, sights)
     return rates, said, weight, share, target, part, log_scale, sight, false
 

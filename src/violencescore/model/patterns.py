@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from violencescore.design import Design
-from violencescore.grouping import multiset_keys, unique_rows
+from violencescore.design import UNKNOWN, Design
+from violencescore.grouping import first_rows, ints, multiset_keys, starts, unique_rows
 from violencescore.model.types import Array, Index, PartArrays, SightArrays
 from violencescore.model.zerosum import OPTIONS
 
@@ -27,40 +27,64 @@ HUGE = 1e200
 
 
 @njit(**OPTIONS)
-def products(parts: PartArrays, table: Array, out: Array, log_scale: Array) -> None:
-    """Products of factors by part and actor; what was divided out of a part is added to ``log_scale``.
+def products(parts: PartArrays, table: Array) -> tuple[Array, Array]:
+    """Products of factors by part and actor, and the logarithm of what was divided out of each part.
 
-    It is the greatest product of the part, or that of the only actor that counts: however much evidence speaks against
+    That is the greatest product on the way, or that of the only actor that counts: however much evidence speaks against
     it, it must not vanish.
     """
     n_actors = table.shape[1]
-    for e in range(out.shape[0]):
-        for k in range(n_actors):
-            out[e, k] = 1.0
-        for i in range(parts.start[e], parts.start[e + 1]):
-            f = parts.member[i]
+    step = np.empty((parts.factor.size, n_actors))
+    divided = np.zeros(parts.factor.size)
+    for i in range(parts.factor.size):
+        before, f = parts.parent[i], parts.factor[i]
+        if f < 0:
             for k in range(n_actors):
-                out[e, k] *= table[f, k]
-            if (i - parts.start[e]) % RESCALE_EVERY == RESCALE_EVERY - 1:
-                top = out[e, max(parts.settled[e], 0)]
-                if parts.settled[e] < 0:
-                    for k in range(1, n_actors):
-                        top = max(top, out[e, k])
-                if top > 0.0:
-                    log_scale[e] += np.log(top)
-                    for k in range(n_actors):
-                        # Bounded, since zero times infinity is not zero; what is above does not count.
-                        out[e, k] = min(out[e, k] / top, HUGE)
+                step[i, k] = 1.0
+        elif before < 0:
+            for k in range(n_actors):
+                step[i, k] = table[f, k]
+        else:
+            divided[i] = divided[before]
+            for k in range(n_actors):
+                step[i, k] = step[before, k] * table[f, k]
+        if parts.rescaled[i] != 0:
+            top = step[i, max(parts.settled[i], 0)]
+            if parts.settled[i] < 0:
+                for k in range(1, n_actors):
+                    top = max(top, step[i, k])
+            if top > 0.0:
+                divided[i] += np.log(top)
+                for k in range(n_actors):
+                    # Bounded, since zero times infinity is not zero; what is above does not count.
+                    step[i, k] = min(step[i, k] / top, HUGE)
+    part, log_scale = np.empty((parts.last.size, n_actors)), np.empty(parts.last.size)
+    for e in range(parts.last.size):
+        log_scale[e] = divided[parts.last[e]]
+        for k in range(n_actors):
+            part[e, k] = step[parts.last[e], k]
+    return part, log_scale
 
 
 @njit(**OPTIONS)
 def products_gradient(parts: PartArrays, grad_log_part: Array, grad_log_factor: Array) -> None:
     """Carry the gradient of the log parts back to their factors."""
-    for e in range(grad_log_part.shape[0]):
-        for i in range(parts.start[e], parts.start[e + 1]):
-            f = parts.member[i]
-            for k in range(grad_log_factor.shape[1]):
-                grad_log_factor[f, k] += grad_log_part[e, k]
+    n_actors = grad_log_part.shape[1]
+    grad_step = np.zeros((parts.factor.size, n_actors))
+    own = np.empty(n_actors)  # apart from the rows it is added to: the compiler then takes several numbers at a time
+    for e in range(parts.last.size):
+        for k in range(n_actors):
+            grad_step[parts.last[e], k] += grad_log_part[e, k]
+    for i in range(parts.factor.size - 1, -1, -1):
+        before, f = parts.parent[i], parts.factor[i]
+        for k in range(n_actors):
+            own[k] = grad_step[i, k]
+        if f >= 0:
+            for k in range(n_actors):
+                grad_log_factor[f, k] += own[k]
+        if before >= 0:
+            for k in range(n_actors):
+                grad_step[before, k] += own[k]
 
 
 @njit(**OPTIONS)
@@ -86,6 +110,16 @@ def multiply_over(left: Array, right: Array, out: Array) -> None:
 
 
 @njit(**OPTIONS)
+def framed_parts(sights: SightArrays) -> tuple[int, int]:
+    """Return the first forgeable part, and where those end which may have been staged as the work of anyone."""
+    first = end = sights.part.min()
+    for v in range(sights.part.size):
+        if sights.staged[v] != 0 and sights.framed[v] < 0:
+            end = max(end, sights.part[v] + 1)
+    return first, end
+
+
+@njit(**OPTIONS)
 def sight_probability(part: Array, share: Array, target: Array, sights: SightArrays) -> tuple[Array, Array]:
     """Probability of each sight by actor, and the share of it that is staged (each sight, actor).
 
@@ -95,18 +129,27 @@ def sight_probability(part: Array, share: Array, target: Array, sights: SightArr
     n_actors = part.shape[1]
     sight = np.zeros((sights.part.size, n_actors))
     false = np.zeros((sights.part.size, n_actors))
-    first = sights.part.min()
+    honest = 1.0 - share
+    first, end = framed_parts(sights)
     # What each part would be if it was staged as the work of any other: few parts make many sights.
-    framing = multiply(part[first:], np.ascontiguousarray(target.T))
+    framing = multiply(part[first:end], np.ascontiguousarray(target.T))
     for v in range(sights.part.size):
         f, t, who, framed = sights.part[v], sights.stratum[v], sights.perpetrator[v], sights.framed[v]
+        if who < 0 and framed < 0 and sights.staged[v] < 0:
+            for k in range(n_actors):
+                false[v, k] = share[t, k] * framing[f - first, k]
+            for k in range(n_actors):
+                sight[v, k] = honest[t, k] * part[f, k]
+            for k in range(n_actors):
+                sight[v, k] += false[v, k]
+            continue
         for k in range(max(who, 0), who + 1 if who >= 0 else n_actors):
             if sights.staged[v] != 0:
                 seen = framing[f - first, k] if framed < 0 else target[k, framed] * part[f, framed]
                 false[v, k] = share[t, k] * seen
             sight[v, k] = false[v, k]
             if sights.staged[v] != 1:
-                sight[v, k] += (1.0 - share[t, k]) * part[f, k]
+                sight[v, k] += honest[t, k] * part[f, k]
     return sight, false
 
 
@@ -126,27 +169,29 @@ def sight_gradient(
     """Carry the gradient of the sights back to log parts, staged shares and targets."""
     n_actors = part.shape[1]
     n_honest, n_false = np.zeros(share.shape), np.zeros(share.shape)
-    first = sights.part.min()
-    grad_framing = np.zeros((part.shape[0] - first, n_actors))
+    first, end = framed_parts(sights)
+    grad_framing = np.zeros((end - first, n_actors))
+    honest, staged = np.empty(n_actors), np.empty(n_actors)
     for v in range(sights.part.size):
         f, t, who, framed = sights.part[v], sights.stratum[v], sights.perpetrator[v], sights.framed[v]
-        start, end = max(who, 0), who + 1 if who >= 0 else n_actors
-        for k in range(start, end):
-            staged = grad_sight[v, k] * false[v, k]
-            honest = grad_sight[v, k] * sight[v, k] - staged
-            grad_log_part[f, k] += honest
-            n_honest[t, k] += honest
-            n_false[t, k] += staged
-        if sights.staged[v] == 0:
-            continue
-        for k in range(start, end):
-            per = grad_sight[v, k] * share[t, k]
-            if framed < 0:
-                grad_framing[f - first, k] += per
-            else:
-                grad_target[k, framed] += per * part[f, framed]
-                grad_log_part[f, framed] += grad_sight[v, k] * false[v, k]
-    multiply_over(grad_framing, part[first:], grad_target)
+        for k in range(n_actors):
+            staged[k] = grad_sight[v, k] * false[v, k]
+        for k in range(n_actors):
+            honest[k] = grad_sight[v, k] * sight[v, k] - staged[k]
+        for k in range(n_actors):
+            grad_log_part[f, k] += honest[k]
+        for k in range(n_actors):
+            n_honest[t, k] += honest[k]
+        for k in range(n_actors):
+            n_false[t, k] += staged[k]
+        if sights.staged[v] != 0 and framed < 0:
+            for k in range(max(who, 0), who + 1 if who >= 0 else n_actors):
+                grad_framing[f - first, k] += grad_sight[v, k] * share[t, k]
+        elif sights.staged[v] != 0:
+            for k in range(max(who, 0), who + 1 if who >= 0 else n_actors):
+                grad_target[k, framed] += grad_sight[v, k] * share[t, k] * part[f, framed]
+                grad_log_part[f, framed] += staged[k]
+    multiply_over(grad_framing, part[first:end], grad_target)
     grad_seen = multiply(grad_framing, target)
     for f in range(grad_seen.shape[0]):
         for k in range(n_actors):
@@ -163,29 +208,65 @@ def arrange_patterns(design: Design) -> tuple[PartArrays, SightArrays, Index, In
     who = patterns.perpetrator
     # Where all agree that the incident was staged as another's work, it is that other whose evidence counts.
     seen = np.where(patterns.staged == 0, who, patterns.framed)
-    starts: list[Index] = [np.zeros(1, dtype=np.int64)]
-    members: list[Index] = [np.empty(0, dtype=np.int64)]
+    owners: list[Index] = []
+    members: list[Index] = []
     settled: list[Index] = []
     codes: list[npt.NDArray[np.int64]] = []
+    n_parts = 0
     for start, member, counts in (
         (patterns.firm_start, patterns.firm, who),
         (patterns.forged_start, patterns.forged, seen),
     ):
-        length = np.diff(start)
-        keys = multiset_keys(np.repeat(np.arange(len(length)), length), member, len(length))
-        code, _ = unique_rows(*keys, counts)
-        _, example = np.unique(code, return_index=True)
-        codes.append(code + (len(settled[0]) if settled else 0))
+        owner = np.repeat(np.arange(len(counts)), np.diff(start))
+        found, _ = unique_rows(*multiset_keys(owner, member, len(counts)), counts)
+        example = first_rows(found)
+        # Parts of which nothing is settled come first: they alone may have been staged as anyone's work.
+        order = np.argsort(counts[example] >= 0, kind="stable")
+        code, example = np.argsort(order)[found], example[order]
+        kept = example[code[owner]] == owner
+        owners.append(n_parts + code[owner][kept])
+        members.append(member[kept])
         settled.append(counts[example])
-        members += [member[start[p] : start[p + 1]] for p in example]
-        starts.append(starts[-1][-1] + np.cumsum(length[example]))
+        codes.append(n_parts + code)
+        n_parts += len(example)
     n = np.bincount(design.groups.pattern, weights=design.groups.n, minlength=len(who)).astype(np.int64)
     of_part = np.bincount(np.concatenate(codes), weights=np.tile(n, 2)).astype(np.int64)
     sight, rows = unique_rows(codes[1], patterns.stratum, who, patterns.staged, patterns.framed)
-    parts = PartArrays(*(_ints(np.concatenate(arrays)) for arrays in (starts, members, settled, [of_part])))
-    sights = SightArrays(*(_ints(column) for column in rows.T))
-    return parts, sights, _ints(codes[0]), _ints(sight)
+    steps = share_beginnings(np.concatenate(owners), np.concatenate(members), np.concatenate(settled))
+    return (
+        PartArrays(*steps, ints(of_part)),
+        SightArrays(*(ints(column) for column in rows.T)),
+        ints(codes[0]),
+        ints(sight),
+    )
 
 
-def _ints(values: Index) -> Index:
-    return np.ascontiguousarray(values, dtype=np.int64)
+def share_beginnings(owner: Index, member: Index, settled: Index) -> tuple[Index, Index, Index, Index, Index]:
+    """Return the steps of ``PartArrays`` that lead to the factors of each part; equal beginnings are one step.
+
+    Parameters
+    ----------
+    owner, member
+        One entry for each factor of a part: which part, and which factor.
+    settled
+        The only actor that counts for each part, or ``UNKNOWN``.
+    """
+    order = np.lexsort((member, owner))
+    begin = starts(owner, len(settled))
+    length = np.diff(begin)
+    at = np.full(len(settled), UNKNOWN, dtype=np.int64)
+    steps: list[npt.NDArray[np.int64]] = []
+    rescaled: list[npt.NDArray[np.int64]] = []
+    n_steps = 0
+    for depth in range(max(int(length.max(initial=0)), 1)):
+        alive = np.flatnonzero((length > depth) | (depth == 0))
+        empty = length[alive] == 0
+        factor = np.full(len(alive), UNKNOWN, dtype=np.int64)
+        factor[~empty] = member[order[begin[alive[~empty]] + depth]]
+        code, rows = unique_rows(at[alive], factor, settled[alive])
+        at[alive] = n_steps + code
+        n_steps += len(rows)
+        steps.append(rows)
+        rescaled.append(np.full(len(rows), depth % RESCALE_EVERY == RESCALE_EVERY - 1, dtype=np.int64))
+    parent, factor, counts = np.concatenate(steps).T
+    return ints(parent), ints(factor), ints(counts), np.concatenate(rescaled), at

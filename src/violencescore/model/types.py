@@ -30,15 +30,18 @@ class FactorArrays(NamedTuple):
 
 
 class PartArrays(NamedTuple):
-    """The distinct bodies of evidence that cannot be forged, then those that can.
+    """The distinct bodies of evidence that cannot be forged, then those that can: products that share their beginnings.
 
-    The factors of part ``e`` are ``member[start[e]:start[e + 1]]``. ``settled`` is the only actor that counts,
-    ``UNKNOWN`` if all do; ``n`` is how many incidents have the part.
+    Step ``i`` is the product of step ``parent[i]`` (less than ``i``; ``UNKNOWN``: of nothing) and factor ``factor[i]``
+    (``UNKNOWN``: of none). ``settled`` is the only actor that counts there, ``UNKNOWN`` if all do; ``rescaled`` says
+    where the product is brought back to about one. Part ``e`` is step ``last[e]``, and that of ``n`` incidents.
     """
 
-    start: Index
-    member: Index
+    parent: Index
+    factor: Index
     settled: Index
+    rescaled: Index
+    last: Index
     n: Index
 
 
