@@ -116,7 +116,7 @@ def framed_parts(sights: SightArrays) -> tuple[int, int]:
     for v in range(sights.part.size):
         if sights.staged[v] != 0 and sights.framed[v] < 0:
             end = max(end, sights.part[v] + 1)
-    return first, end
+    return int(first), int(end)
 
 
 @njit(**OPTIONS)
