@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from violencescore.methodology import Methodology
+    from violencescore.robustness.margins import Required
 
 type Outcome = Literal["selected", "no_selection", "extend", "not_estimable"]
 
@@ -109,6 +110,8 @@ class Decision:
         ``id``, ``version`` and ``sha256``.
     counts_unreported
         Whether violence that no source lists is estimated and part of the scores.
+    required_margins
+        What the methodology requires of the robustness of a selection, and whether it holds; empty where nothing is.
     """
 
     outcome: Outcome
@@ -131,6 +134,7 @@ class Decision:
     reasons: tuple[str, ...]
     methodology: Mapping[str, str]
     counts_unreported: bool = False
+    required_margins: tuple[Required, ...] = ()
 
     @property
     def coverage(self) -> str:
@@ -162,6 +166,7 @@ class Decision:
             "p_not_above_baseline": _as_json(self.p_not_above_baseline),
             "needs_more_draws": needs_more_draws(self),
             "counts_unreported": self.counts_unreported,
+            "required_margins": [required.to_json_dict() for required in self.required_margins],
             "reasons": list(self.reasons),
             "methodology": dict(self.methodology),
         }
