@@ -104,7 +104,10 @@ def _verdict_faults(round_: Round, files: Files) -> list[str]:
     if [link.sha256 for link in chain] != list(round_.in_force["commitments"]):
         found.append("Its commitment is not the one that the ledger announced.")
     right = verdict(files, {key: round_.in_force["stop"][key] for key in ("margin", "confidence")})
-    found += [f"{key} is not what follows from the bundle." for key in right if not is_equal(stated[key], right[key])]
+    keys = sorted({*stated, *right})
+    found += [
+        f"{key} is not what follows from the bundle." for key in keys if not is_equal(stated.get(key), right.get(key))
+    ]
     return found
 
 
