@@ -111,7 +111,7 @@ class Decision:
     counts_unreported
         Whether violence that no source lists is estimated and part of the scores.
     required_margins
-        What the methodology requires of the robustness of a selection, and whether it holds; empty where nothing is.
+        What the methodology requires of a selection's robustness, and whether it holds; often nothing.
     """
 
     outcome: Outcome
@@ -202,6 +202,8 @@ def decide(
 
     The confidence is above one half, so organizations that tie for the lead can never be selected.
 
+    Margins that the methodology requires besides are applied by `verdict.require_margins`, as ``Run.decide`` does.
+
     Parameters
     ----------
     scores, names
@@ -269,13 +271,6 @@ def needs_more_draws(decision: Decision) -> bool:
     if decision.outcome not in ("extend", "no_selection") or decision.p_stand_out is None:
         return False
     return _is_near_line(decision.p_stand_out, decision.confidence_required)
-
-
-def is_held_back(decision: Decision) -> bool:
-    """Whether the leader clears the line and is not selected: a margin that the methodology requires is missing."""
-    rule = (decision.confidence_required, decision.extend_within)
-    cleared = judge(decision.p_stand_out, *rule, has_obstacle=False) == "selected"
-    return cleared and decision.outcome in ("extend", "no_selection")
 
 
 def _is_near_line(value: Probability, line: float) -> bool:

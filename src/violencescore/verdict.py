@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import xarray as xr
 
-from violencescore.decision import Decision, decide, is_held_back
+from violencescore.decision import Decision, decide, judge
 from violencescore.methodology import Methodology
 from violencescore.names import UNREPORTED
 from violencescore.robustness.margins import Margin, Required, check_required
@@ -63,6 +63,13 @@ def require_margins(decision: Decision, rule: Robustness, margins: Sequence[Marg
     return replace(
         decision, outcome=rule.otherwise, selected=None, selected_score=None, reasons=(said, *missing, *rest)
     )
+
+
+def is_held_back(decision: Decision) -> bool:
+    """Whether the leader clears the line and is not selected: a margin that the methodology requires is missing."""
+    rule = (decision.confidence_required, decision.extend_within)
+    cleared = judge(decision.p_stand_out, *rule, has_obstacle=False) == "selected"
+    return cleared and decision.outcome in ("extend", "no_selection")
 
 
 def is_unexamined(decision: Decision) -> bool:

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from violencescore.decision import Decision, is_held_back, needs_more_draws
+from violencescore.decision import Decision, needs_more_draws
 from violencescore.methodology import Methodology
 from violencescore.montecarlo import Probability
 from violencescore.publication.commitment import Commitment
 from violencescore.publication.phrases import SENTENCES, WORDS
-from violencescore.publication.required import FROM_DRAWS, RequiredWords, is_asked, required_words, rule_words
+from violencescore.publication.required import FROM_DRAWS, RequiredWords, is_asked, number, required_words, rule_words
 from violencescore.ranks import N_ERRORS
-from violencescore.report.text import number, shown_text
+from violencescore.report.text import shown_text
 from violencescore.scenarios import ScenarioResult
+from violencescore.verdict import is_held_back
 
 if TYPE_CHECKING:
     from violencescore.robustness.margins import Margin

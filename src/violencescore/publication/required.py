@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from violencescore.decision import is_held_back
+import numpy as np
+
 from violencescore.publication.phrases import SENTENCES, WORDS
-from violencescore.report.text import number
 from violencescore.robustness_choices import MARGIN_UNITS
+from violencescore.verdict import is_held_back
 
 if TYPE_CHECKING:
     from violencescore.decision import Decision
@@ -82,3 +83,18 @@ def _shown(values: Mapping[str, float], unit: str) -> dict[str, str]:
     """Return numbers to four digits, shares in percent; a slot of percents says so in its name."""
     share = unit == "share"
     return {f"{key}_percent" if share else key: number(100 * x if share else x) for key, x in values.items()}
+
+
+def number(value: float | None) -> str:
+    """Return a number with at most four significant digits, without signs between thousands; a dash for none.
+
+    Examples
+    --------
+    >>> number(0.9), number(184.26), number(12345.6), number(3)
+    ('0.9', '184.3', '12346', '3')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    return str(np.format_float_positional(value, 4, fractional=False, trim="-"))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from violencescore import __version__
-from violencescore.decision import is_held_back
 from violencescore.jsontext import finite
 from violencescore.names import CATEGORY, PANELIST
 from violencescore.publication.phrases import LANGUAGES, SENTENCES, WORDS
@@ -18,7 +17,7 @@ from violencescore.report.page_draws import embed_draws
 from violencescore.report.text import shown_text
 from violencescore.scenarios import ScenarioResult
 from violencescore.scores import published_weights
-from violencescore.verdict import is_unexamined
+from violencescore.verdict import is_held_back, is_unexamined
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from violencescore.montecarlo import Probability
+from violencescore.publication.required import number
 from violencescore.report.changes import CAUSES, verdict_words
 from violencescore.report.tables import plain_table
-from violencescore.report.text import MISSING, error_text, interval_text, number, number_format, percent, shown_text
+from violencescore.report.text import MISSING, error_text, interval_text, number_format, percent, shown_text
 from violencescore.rounds.history import Round, build_rounds
 from violencescore.rounds.standing import ErrorBudget, StopTests, error_budget, read_probability, stop_tests
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from violencescore.decision import is_held_back, needs_more_draws
+from violencescore.decision import needs_more_draws
 from violencescore.report.text import percent, shown_text, worlds_against
-from violencescore.verdict import is_unexamined
+from violencescore.verdict import is_held_back, is_unexamined
 
 if TYPE_CHECKING:
     from violencescore.decision import Decision

@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 MISSING = "–"
 """Stands where there is no number."""
 
@@ -144,21 +142,6 @@ class NumberFormat:
     def with_unit(self, value: float) -> str:
         """Return a number for a sentence: ``0.70 millionths``."""
         return f"{self(value)} {self.unit}".rstrip()
-
-
-def number(value: float | None) -> str:
-    """Return a number with at most four significant digits, without signs between thousands; a dash for none.
-
-    Examples
-    --------
-    >>> number(0.9), number(184.26), number(12345.6), number(3)
-    ('0.9', '184.3', '12346', '3')
-    """
-    if value is None or not math.isfinite(value):
-        return "–"
-    if abs(value) >= 1000:
-        return f"{value:.0f}"
-    return str(np.format_float_positional(value, 4, fractional=False, trim="-"))
 
 
 def number_format(values: Iterable[float]) -> NumberFormat:
