@@ -25,11 +25,11 @@ model model.types model.zerosum model.layout model.given model.effects model.vio
 model.signatures model.specification model.quantities model.pilot
 beside sampling
 counts attribution delays reporting unreported parting diagnostics revenue flows levels
-montecarlo ranks decision scores robustness robustness.margins verdict panel scenarios acceptability confidence_sets sensitivity cohesion weight_plane
+montecarlo ranks robustness robustness.margins robustness.escape decision scores verdict panel scenarios acceptability confidence_sets sensitivity cohesion weight_plane
 fitting evidence_summary runs refits example prepare
 report report.text report.identification report.sentences report.figures report.figure_files report.tables report.scenarios report.units report.sensitivity report.robustness report.robustness_figures report.weighing_figures
 report.what_if_figures report.captions report.plots
-publication publication.phrases report.page_draws report.page_incidents report.page_data report.page
+publication publication.phrases publication.required report.page_draws report.page_incidents report.page_data report.page
 report.terminal
 simulation.worlds simulation.chance simulation.incidents simulation.harms simulation.evidence simulation.supply simulation.revenue simulation.assessments
 simulation
@@ -40,7 +40,7 @@ robustness.frozen_rule robustness.feasibility robustness.adversaries robustness.
 bench bench.likelihood bench.waterfall bench.channels bench.scoring bench.folds bench.comparison bench.checks
 bench.figures bench.examination report.bench
 publication.canonical publication.keys publication.commitment publication.panelists publication.notice
-publication.tabular publication.draws publication.claims publication.announcement publication.disclosure publication.bundle
+publication.tabular publication.draws publication.margins publication.claims publication.announcement publication.disclosure publication.bundle
 publication.small_verifier publication.contents publication.inputs publication.publish publication.verify publication.refit
 changes changes.rows changes.choices changes.causes changes.comparison report.changes
 rounds rounds.ledger rounds.facts rounds.history rounds.conduct rounds.standing rounds.statements rounds.successor rounds.verification

@@ -16,6 +16,7 @@ import pytest
 
 from violencescore import cli, progress
 from violencescore.commands import app, import_app
+from violencescore.example import write_example
 from violencescore.methodology import shipped_methodology
 from violencescore.report.page import page_parts
 from violencescore.round_commands import rounds_app
@@ -94,6 +95,16 @@ def test_the_demo_prints_table_comparison_and_verdict_and_leaves_a_run(
     assert "Where the time went: read" in demo.stdout
     assert {path.name for path in demo_folder.iterdir()} >= {*RUN_FILES, "report.html"}
     assert max(map(len, demo.stdout.splitlines())) <= 80
+
+
+def test_the_demo_writes_its_example_to_go_on_with_and_over_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_example(tmp_path / "assessment")
+    assert run("validate", tmp_path / "assessment") == 0
+    assert run("demo", "--out", tmp_path / "run", "--assessment", tmp_path / "assessment") == 2
+    assert "not an empty folder" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_in_the_demo_counting_is_wrong_and_the_model_is_right(

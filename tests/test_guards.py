@@ -45,6 +45,36 @@ GUARDS = {
         "if False",
         "test_adversaries.py::test_an_extra_file_is_found_though_it_is_signed",
     ),
+    "margins that follow from the draws": (
+        "publication/margins.py",
+        "if not _is_same(margin, right)",
+        "if False",
+        "test_required_margins.py::test_a_passport_that_does_not_follow_from_the_draws_is_not_published",
+    ),
+    "margins that are large enough": (
+        "verdict.py",
+        "if all(part.holds for part in required):",
+        "if True:",
+        "test_required_margins.py::test_a_verdict_that_is_not_robust_enough_is_published_as_such",
+    ),
+    "the form of margins": (
+        "publication/margins.py",
+        "for rule in _faults(row, wanted, names)",
+        "for rule in ()",
+        "test_required_margins.py::test_margins_that_were_altered_are_found_with_and_without_the_panels_key",
+    ),
+    "sentences of margins": (
+        "publication/margins.py",
+        "for key, value in margin.to_json_dict().items() if key in _KEYS",
+        "for key, value in margin.to_json_dict().items()",
+        "test_required_margins.py::test_nothing_on_single_incidents_leaves_through_margins",
+    ),
+    "a ledger's margins": (
+        "rounds/history.py",
+        'if facts["outcome"] == "selected" and not all(',
+        "if False and not all(",
+        "test_required_margins.py::test_a_ledger_cannot_select_without_the_margins",
+    ),
     "names of files": (
         "publication/bundle.py",
         "if not _PATH.fullmatch(name):",
@@ -263,8 +293,8 @@ GUARDS = {
     ),
     "a verdict that follows from its bundle": (
         "rounds/verification.py",
-        "for key in right if not is_equal(stated[key], right[key])",
-        "for key in right if False",
+        "for key in keys if not _is_same(stated, right, key)",
+        "for key in keys if False",
         "test_rounds.py::test_a_verdict_that_does_not_follow_from_its_bundle_is_found",
     ),
 }

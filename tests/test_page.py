@@ -18,7 +18,9 @@ from violencescore.cli import app
 from violencescore.report.page import page_parts, render_page
 from violencescore.report.page_data import PageContext
 from violencescore.report.sentences import verdict_sentence
-from violencescore.verdict import decide_posterior
+from violencescore.robustness.margins import Margin
+from violencescore.robustness_choices import Robustness
+from violencescore.verdict import decide_posterior, require_margins
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="Chromium is missing; scripts/setup-browser installs it")
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
@@ -201,6 +203,19 @@ def test_every_outcome_says_the_verdict_as_the_package_does(browser, tmp_path, o
     with opened(browser, written(tmp_path, html)) as page:
         assert page.inner_text("#published-verdict") == verdict_sentence(DECISIONS[outcome])
         assert ("inspection only" in page.inner_text("main")) == (outcome == "not_estimable")
+
+
+@pytest.mark.parametrize("otherwise", ["no_selection", "extend"])
+@pytest.mark.parametrize(
+    ("found", "said"), [(None, "not examined"), (2.0, "Found: 2. That is not enough."), (3.0, "Found: 3.")]
+)
+def test_what_is_required_besides_is_said_with_the_verdict(browser, tmp_path, otherwise, found, said):
+    margins = [Margin("handful", None, found, found, found, 0.0, "incidents", "", "refit")] if found else []
+    rule = Robustness(minimum={"handful": 3.0}, otherwise=otherwise)
+    decision = require_margins(DECISIONS["selected"], rule, margins)
+    with opened(browser, written(tmp_path, render_page(decision, PageContext("Bare")))) as page:
+        assert page.inner_text("#published-verdict") == verdict_sentence(decision)
+        assert said in page.inner_text("#verdict")
 
 
 @pytest.mark.parametrize(

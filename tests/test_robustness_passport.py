@@ -13,15 +13,17 @@ from violencescore import cli
 from violencescore.errors import InputError
 from violencescore.fitting import Fit
 from violencescore.methodology import methodology_from_dict
+from violencescore.publication.margins import MARGINS_FILE, margins_content, read_margins
 from violencescore.report.page import page_parts
 from violencescore.report.robustness import passport_rows, passport_section
 from violencescore.report.sentences import verdict_sentence
-from violencescore.robustness.margins import Margin, check_required, margin_from_json, require_margins
+from violencescore.robustness.margins import Margin, check_required, margin_from_json
 from violencescore.robustness.parts import PARTS, chosen_parts
 from violencescore.robustness.passport import examine_parts, margins_of, merge_record
 from violencescore.robustness.record import basis_of, keep_passport, write_results
 from violencescore.robustness_choices import MARGINS, Robustness, Unit
 from violencescore.runs import load_run
+from violencescore.verdict import require_margins
 
 
 def margin(name: str = "handful", value: float = 3.0, mcse: float = 0.0, **changes: object) -> Margin:
@@ -59,7 +61,8 @@ def test_a_margin_is_enough_only_beyond_its_monte_carlo_error() -> None:
     rule = Robustness(minimum={"escape_margin": 0.2})
     near = margin("escape_margin", 0.21, 0.01)
     assert not check_required(rule, [near])[0].holds
-    assert check_required(rule, [dataclasses.replace(near, mcse=0.001)])[0].holds
+    assert check_required(rule, [margin("escape_margin", 0.21, 0.001)])[0].holds
+    assert not check_required(rule, [near, margin("escape_margin", 0.209, 0.0)])[0].holds
 
 
 def test_the_least_of_several_margins_of_a_name_counts() -> None:
@@ -73,18 +76,23 @@ def test_nobody_is_selected_without_the_margins_that_are_required() -> None:
     rule = Robustness(minimum={"handful": 5.0}, otherwise="extend")
     unknown = require_margins(basis.decision, rule, [])
     assert (unknown.outcome, unknown.selected, unknown.selected_score) == ("extend", None, None)
-    assert "was not examined" in unknown.reasons[1]
+    assert "were examined" in unknown.reasons[0]
+    assert unknown.reasons[1] == "Handful: not examined, 5 or more required."
+    assert "have not been examined" in verdict_sentence(unknown)
     short = require_margins(basis.decision, rule, [margin(value=4.0)])
-    assert "is 4, and the methodology requires 5 or more" in short.reasons[1]
+    assert short.reasons[1] == "Handful: 4 found, 5 or more required: not enough."
     assert "not robust enough" in verdict_sentence(short)
     enough = require_margins(basis.decision, rule, [margin(value=5.0)])
-    assert enough is basis.decision
+    assert (enough.outcome, enough.selected) == ("selected", "g0")
+    assert "Handful: 5 found, 5 or more required." in enough.reasons
 
 
 def test_other_outcomes_ask_for_no_margins() -> None:
     decision = hand_made(normal_harm(2000)).decision
     assert decision.outcome != "selected"
-    assert require_margins(decision, Robustness(minimum={"handful": 5.0}), []) is decision
+    asked = require_margins(decision, Robustness(minimum={"handful": 5.0}), [])
+    assert (asked.outcome, asked.reasons) == (decision.outcome, decision.reasons)
+    assert [part.holds for part in asked.required_margins] == [False]
 
 
 def test_a_methodology_may_require_only_margins_that_there_are() -> None:
@@ -138,6 +146,12 @@ def test_every_margin_that_may_be_required_is_one_that_a_part_gives(small_fit: F
         for table in finding.tables.values():
             assert {"estimand", "method"} <= table.attrs.keys()
     assert set(passport.left_out) == {"revenue"}
+    # A bundle can hold each of them.
+    rule = Robustness(minimum={m.name: 0.0 for m in passport.margins if m.name in MARGINS})
+    wanted = basis.methodology.model_copy(update={"robustness": rule})
+    content = margins_content(passport.margins, wanted)
+    again = read_margins({MARGINS_FILE: content}, wanted, basis.names)
+    assert [m.name for m in again] == [m.name for m in passport.margins if m.name in MARGINS]
 
 
 def test_parts_are_chosen_by_name_in_the_order_of_the_passport() -> None:

@@ -102,6 +102,9 @@ def demo(
     out: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Run folder to make; by default the next free `demo-run`.")
     ] = None,
+    assessment: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the example's tables and rules there, too, to go on with.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the main job on an embedded, fictional example: fit, rank table, verdict, report.
@@ -109,10 +112,12 @@ def demo(
     Counting the names in the evidence points at the wrong organization there. A table shows whom counting picks, what
     the model says, and the truth. It takes less than a minute.
     """
-    from violencescore.example import example_folder, naive_rows
+    from violencescore.example import example_folder, naive_rows, write_example
 
     start = time.perf_counter()
     folder = out if out is not None else _free_folder("demo-run")
+    if assessment is not None:
+        write_example(assessment)
     fitted, seconds = _fit(example_folder(), folder, start, {})
     from violencescore.page_writing import write_page
     from violencescore.report.tables import naive_comparison_table
@@ -139,6 +144,10 @@ def demo(
         terminal.print_seconds(seconds)
         terminal.print_line(f"Run folder: {folder}")
         terminal.print_line(f"Page to open in a browser: {page}")
+        if assessment is not None:
+            terminal.print_line(
+                f"Assessment: {assessment}. Next: violencescore robustness {folder} --assessment {assessment}"
+            )
     _exit_with(fitted.decision)
 
 
@@ -200,6 +209,7 @@ def fit(
     given = {"seed": seed, "draws": draws, "tune": tune, "chains": chains}
     fitted, seconds = _fit(folder, out, start, given)
     from violencescore.panel import panel_table
+    from violencescore.verdict import is_unexamined
 
     panel = panel_table(fitted.posterior, fitted.assessment.methodology)
     if as_json:
@@ -209,7 +219,10 @@ def fit(
         terminal.print_ranking(fitted.decision)
         terminal.print_verdict(fitted.decision, panel)
         terminal.print_seconds(seconds)
-        terminal.print_line(f"Run folder: {out}. Next: violencescore report {out} --out {out}.html")
+        following = f"report {out} --out {out}.html"
+        if is_unexamined(fitted.decision):
+            following = f"robustness {out} --assessment {folder}"
+        terminal.print_line(f"Run folder: {out}. Next: violencescore {following}")
     _exit_with(fitted.decision)
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from violencescore.methodology import Methodology
+    from violencescore.robustness.margins import Required
 
 type Outcome = Literal["selected", "no_selection", "extend", "not_estimable"]
 
@@ -109,6 +110,8 @@ class Decision:
         ``id``, ``version`` and ``sha256``.
     counts_unreported
         Whether violence that no source lists is estimated and part of the scores.
+    required_margins
+        What the methodology requires of a selection's robustness, and whether it holds; often nothing.
     """
 
     outcome: Outcome
@@ -131,6 +134,7 @@ class Decision:
     reasons: tuple[str, ...]
     methodology: Mapping[str, str]
     counts_unreported: bool = False
+    required_margins: tuple[Required, ...] = ()
 
     @property
     def coverage(self) -> str:
@@ -162,6 +166,7 @@ class Decision:
             "p_not_above_baseline": _as_json(self.p_not_above_baseline),
             "needs_more_draws": needs_more_draws(self),
             "counts_unreported": self.counts_unreported,
+            "required_margins": [required.to_json_dict() for required in self.required_margins],
             "reasons": list(self.reasons),
             "methodology": dict(self.methodology),
         }
@@ -196,6 +201,8 @@ def decide(
     4. ``no_selection``: none of these; none stands out.
 
     The confidence is above one half, so organizations that tie for the lead can never be selected.
+
+    Margins that the methodology requires besides are applied by `verdict.require_margins`, as ``Run.decide`` does.
 
     Parameters
     ----------
@@ -264,13 +271,6 @@ def needs_more_draws(decision: Decision) -> bool:
     if decision.outcome not in ("extend", "no_selection") or decision.p_stand_out is None:
         return False
     return _is_near_line(decision.p_stand_out, decision.confidence_required)
-
-
-def is_held_back(decision: Decision) -> bool:
-    """Whether the leader clears the line and is not selected: a margin that the methodology requires is missing."""
-    rule = (decision.confidence_required, decision.extend_within)
-    cleared = judge(decision.p_stand_out, *rule, has_obstacle=False) == "selected"
-    return cleared and decision.outcome in ("extend", "no_selection")
 
 
 def _is_near_line(value: Probability, line: float) -> bool:

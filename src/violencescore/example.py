@@ -10,6 +10,7 @@ from violencescore.assessment import Assessment
 from violencescore.decision import Decision
 from violencescore.montecarlo import Probability
 from violencescore.names import WINDOW
+from violencescore.output import write_file, write_folder
 
 type NaiveRow = tuple[str, int, Probability, float | None]
 
@@ -17,6 +18,20 @@ type NaiveRow = tuple[str, int, Probability, float | None]
 def example_folder() -> Path:
     """Return the folder of the embedded assessment, ``truth.csv`` beside its tables."""
     return Path(__file__).parent / "example_data"
+
+
+def write_example(folder: Path) -> None:
+    """Write the tables and the methodology of the embedded assessment into a new folder, to go on with.
+
+    Raises
+    ------
+    InputError
+        If the folder exists and is not empty.
+    """
+    with write_folder(folder) as staging:
+        for path in sorted(example_folder().iterdir()):
+            if path.suffix in (".csv", ".toml"):
+                write_file(staging / path.name, path.read_bytes())
 
 
 def count_names(assessment: Assessment) -> pd.Series:

@@ -64,14 +64,12 @@ def _read_calibration(path: Path) -> Mapping[str, Any]:
 
 def _incidents(run: Run, folder: Path) -> Mapping[str, Any]:
     """Return the gravest incidents with who probably did them, and how that came about for the first of them."""
-    from violencescore.assessment import read_assessment
     from violencescore.bench.waterfall import waterfalls_json
     from violencescore.design import build_design
     from violencescore.publication.disclosure import raw_tables
-    from violencescore.runs import require_same_inputs
+    from violencescore.runs import read_tables_of
 
-    require_same_inputs(run, read_assessment(folder))
-    design = build_design(read_assessment(folder, run.methodology))
+    design = build_design(read_tables_of(run, folder))
     ids = [str(key) for key in run.posterior["harms"].indexes["organization"]]
     listed = incident_rows(run.attribution(), raw_tables(folder), run.methodology, ids)
     explained = [row["incident_id"] for row in listed["rows"][:MOST_EXPLAINED]]

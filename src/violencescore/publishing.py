@@ -136,13 +136,20 @@ def publish(
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="results.json of `calibrate`, to be enclosed.")
     ] = None,
+    unexamined: Annotated[
+        bool,
+        typer.Option(
+            "--unexamined", metavar="", help="Publish that nobody is named, as required margins were not examined."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a signed bundle: announcement (English, Spanish), tables, decision, draws, methodology, commitment.
 
     It refuses a run that did not use what was committed: rules, organizations, weights, seed, draws, versions. At the
     level `full` the tables are published as they are; `coarsened` gives incidents by region and week, under new ids;
-    `aggregate` gives totals only.
+    `aggregate` gives totals only. Where the methodology requires margins, the bundle holds what `robustness` found of
+    them, and no more of the passport.
 
     Example: `violencescore publish my-run --commitment commitment.json --out my-bundle`
     """
@@ -177,7 +184,9 @@ def publish(
             return waterfalls_json(build_design(tables), posterior, incident_ids)
 
         disclosed = Disclosed(chosen, assessment, refit, explain)
-        files = write_bundle(loaded, chain, own, out, disclosed, calibration=enclosed, opened=opened)
+        files = write_bundle(
+            loaded, chain, own, out, disclosed, calibration=enclosed, opened=opened, unexamined=unexamined
+        )
     if as_json:
         terminal.print_json({"bundle": str(out), "commitment": chain[-1].sha256, "files": sorted(files)})
         return

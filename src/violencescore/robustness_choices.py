@@ -33,6 +33,17 @@ MARGINS: Mapping[str, str] = {
 }
 """Margins that a methodology may require, the larger the safer, and what each is."""
 
+MARGIN_UNITS: Mapping[str, str] = {
+    **dict.fromkeys(("escape_margin", "monotonicity", "tipping_share", "suppression"), "share"),
+    **dict.fromkeys(("staging_budget", "staging_budget_average", "handful"), "incidents"),
+    **dict.fromkeys(("window", "units", "acceptability", "panel_acceptability", "pools"), "probability"),
+    **dict.fromkeys(("revenue_agreement", "flow_agreement", "any_answer"), "probability"),
+    **dict.fromkeys(("revenue_break_even", "flow_break_even"), "times its median"),
+    "nearest_weights": "points",
+    "panel_removal": "panelists",
+}
+"""What each of them is counted in."""
+
 Name = Annotated[str, Field(pattern=r"^\w[\w .\-]*$", max_length=100)]
 Id = Annotated[str, Field(min_length=1, max_length=1000)]
 Minimum = Annotated[float, Field(strict=True, allow_inf_nan=False)]

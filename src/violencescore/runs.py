@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -204,9 +204,9 @@ def add_scenarios(run: Run, results: Sequence[ScenarioResult]) -> None:
 
 
 def add_robustness(run: Run, record: Mapping[str, Any], decision: Decision) -> None:
-    """Put the record of the robustness passport into a run folder, and the verdict where that makes it another."""
+    """Put the record of the robustness passport into a run folder, and the verdict where that changes it."""
     contents: dict[str, Any] = {ROBUSTNESS: record}
-    if decision.outcome != run.decide().outcome:
+    if decision.to_json_dict() != run.decide().to_json_dict():
         contents[DECISION] = decision.to_json_dict()
     _add_files(run, contents)
 
@@ -236,6 +236,23 @@ def require_same_inputs(run: Run, assessment: Assessment) -> None:
     ]
     if found:
         raise InputError(found)
+
+
+def read_tables_of(run: Run, folder: str | Path) -> Assessment:
+    """Read the assessment that a run was fitted to, under the methodology of the run.
+
+    Raises
+    ------
+    InputError
+        If the folder is not what the run was fitted to.
+    """
+    from violencescore.assessment import read_assessment
+
+    found = read_assessment(folder)
+    require_same_inputs(run, found)
+    if found.methodology.model_copy(update={"sampling": run.methodology.sampling}) == run.methodology:
+        return replace(found, methodology=run.methodology)
+    return read_assessment(folder, run.methodology)  # what it extends is another in this version of the package
 
 
 def require_writable(folder: str | Path) -> None:

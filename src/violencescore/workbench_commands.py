@@ -180,17 +180,12 @@ def _posterior_of(
     where: Path, folder: Path | None, given: Mapping[str, Any], progress: Report
 ) -> tuple[xr.Dataset, Assessment | None]:
     """Return draws of the named quantities, and the tables where they are at hand; an assessment is fitted."""
-    from violencescore.runs import RUN, load_run, require_same_inputs
+    from violencescore.runs import RUN, load_run, read_tables_of
 
     progress("reading", 0, 1)
     if (where / RUN).is_file():
         run = load_run(where)
-        tables = None
-        if folder is not None:
-            from violencescore.assessment import read_assessment
-
-            require_same_inputs(run, read_assessment(folder))
-            tables = read_assessment(folder, run.methodology)
+        tables = None if folder is None else read_tables_of(run, folder)
         progress("reading", 1, 1)
         return run.posterior["posterior"].to_dataset(), tables
     from violencescore.assessment import read_assessment

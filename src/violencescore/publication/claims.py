@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,14 @@ from violencescore.methodology import Methodology
 from violencescore.montecarlo import Probability
 from violencescore.publication.commitment import Commitment
 from violencescore.publication.phrases import SENTENCES, WORDS
+from violencescore.publication.required import FROM_DRAWS, RequiredWords, is_asked, number, required_words, rule_words
 from violencescore.ranks import N_ERRORS
 from violencescore.report.text import shown_text
 from violencescore.scenarios import ScenarioResult
+from violencescore.verdict import is_held_back
+
+if TYPE_CHECKING:
+    from violencescore.robustness.margins import Margin
 
 LEVEL = 0.9
 """Probability inside the intervals of ranks and scores."""
@@ -127,7 +132,8 @@ def _verdict_claims(facts: Facts) -> Iterator[Claim]:
         yield Claim("verdict", "not_estimable", condition="draws")
         return
     leader = str(decision.leader)
-    kind = "near" if needs_more_draws(decision) else decision.outcome
+    kind: str = "near" if needs_more_draws(decision) else decision.outcome
+    kind = f"held_back.{decision.outcome}" if is_held_back(decision) else kind
     values = {**_probability(decision.p_stand_out), "required": decision.confidence_required, "margin": decision.margin}
     yield Claim(
         "verdict",
@@ -141,6 +147,16 @@ def _verdict_claims(facts: Facts) -> Iterator[Claim]:
         _lead(decision),
         ("leader",),
     )
+    if is_asked(decision):
+        for required in decision.required_margins:
+            drawn = required.margin is not None and required.name in FROM_DRAWS
+            yield _margin_claim("verdict", required_words(required), required.margin, "draws" if drawn else "stated")
+
+
+def _margin_claim(part: str, found: RequiredWords, margin: Margin | None, condition: str) -> Claim:
+    subject = () if margin is None or margin.organization is None else (margin.organization,)
+    quantity = str(found.values["name"])
+    return Claim(part, found.kind, quantity, subject, None, condition, found.values, found.shown, found.words)
 
 
 def _figure_claims(facts: Facts) -> Iterator[Claim]:
@@ -218,6 +234,8 @@ def _rule_claims(facts: Facts) -> Iterator[Claim]:
     shown = {**_line(decision), "errors": number(N_ERRORS)}
     quantity = "required P(first by the margin)"
     yield Claim("rules", "rule", quantity, (), required, "methodology", values, shown, _lead(decision))
+    for part in decision.required_margins:
+        yield _margin_claim("rules", rule_words(part), None, "methodology")
     if (window := methodology.window) is not None:
         days = {key: str(getattr(window, key)) for key in ("start", "end", "announced")}
         yield Claim("rules", "window", "days", condition="methodology", values=days, shown=days)
@@ -240,12 +258,21 @@ def _limit_claims(facts: Facts) -> Iterator[Claim]:
     shown = _numbers(found)
     shown["rhat"] = "–" if found["rhat"] is None else f"{found['rhat']:.3f}"
     yield Claim("limits", "draws", "draws", values=found, shown=shown)
+    if n := _n_stated(facts.decision):
+        yield Claim("limits", "margin.stated", "margins", values={"n": n}, shown=_numbers({"n": n}))
     yield _calibration_claim(facts)
     level = facts.publication["level"]
     yield Claim("limits", "disclosure", values={"level": level}, words={"disclosed": f"level.{level}"})
     if (effect := facts.publication["coarsening"]) is not None and facts.decision.outcome != "not_estimable":
         yield _coarsening_claim(facts.decision, effect)
     yield Claim("limits", "check")
+
+
+def _n_stated(decision: Decision) -> int:
+    """Return how many of the margins that were found cannot be computed again from the draws."""
+    if not is_asked(decision):
+        return 0
+    return sum(part.margin is not None and part.name not in FROM_DRAWS for part in decision.required_margins)
 
 
 def _calibration_claim(facts: Facts) -> Claim:
@@ -305,18 +332,3 @@ def _shown(value: Probability) -> dict[str, str]:
 
 def _numbers(values: Mapping[str, float | None]) -> dict[str, str]:
     return {key: number(value) for key, value in values.items()}
-
-
-def number(value: float | None) -> str:
-    """Return a number with at most four significant digits, without signs between thousands; a dash for none.
-
-    Examples
-    --------
-    >>> number(0.9), number(184.26), number(12345.6), number(3)
-    ('0.9', '184.3', '12346', '3')
-    """
-    if value is None or not np.isfinite(value):
-        return "–"
-    if abs(value) >= 1000:
-        return f"{value:.0f}"
-    return str(np.format_float_positional(value, 4, fractional=False, trim="-"))

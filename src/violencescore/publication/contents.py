@@ -19,10 +19,12 @@ from violencescore.publication.claims import Claim, Facts, build_claims
 from violencescore.publication.commitment import Commitment, read_chain
 from violencescore.publication.disclosure import ATTRIBUTION, EVIDENCE, PAGE, WATERFALLS
 from violencescore.publication.draws import SCORES, organization_table, panel_array, read_draws
+from violencescore.publication.margins import read_margins
 from violencescore.publication.tabular import csv_bytes, read_text_table
 from violencescore.report.page import render_page
 from violencescore.report.page_data import PageContext
 from violencescore.report.page_incidents import incident_rows
+from violencescore.report.robustness import margins_section
 from violencescore.report.text import shown_text
 from violencescore.scenarios import ScenarioResult, draw_scenarios, result_from_json
 from violencescore.scores import published_weights, score_draws
@@ -31,6 +33,9 @@ from violencescore.verdict import decide_posterior
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from violencescore.decision import Decision
+    from violencescore.robustness.margins import Margin
 
 COMMITMENT, PUBLICATION, DIAGNOSTICS = "commitment.json", "publication.json", "diagnostics.json"
 METHODOLOGY, ENVIRONMENT, POOLED = "methodology.json", "environment.json", "pooled_weights.json"
@@ -57,6 +62,8 @@ class Stated:
         Whether the panel's weights are sealed, and only their pool is known.
     evidence, incidents
         What the page shows of the evidence, as far as it is disclosed: as in `report.page_data.PageContext`.
+    margins
+        What is stated of the margins that the methodology requires; empty where it requires none.
     """
 
     chain: tuple[Commitment, ...]
@@ -71,6 +78,11 @@ class Stated:
     refits: Sequence[Mapping[str, Any]]
     evidence: Mapping[str, Any] | None
     incidents: Mapping[str, Any] | None
+    margins: tuple[Margin, ...]
+
+    def decide(self) -> Decision:
+        """Give the verdict that follows from the draws and the margins."""
+        return decide_posterior(self.posterior, self.methodology, self.diagnostics, margins=self.margins)
 
 
 def read_stated(files: Files) -> Stated:
@@ -104,7 +116,7 @@ def read_stated(files: Files) -> Stated:
     incidents = _read_incidents(files, methodology, posterior)
     return Stated(
         chain, methodology, names, posterior, sealed, publication, diagnostics, environment, calibration, refits,
-        evidence, incidents,
+        evidence, incidents, read_margins(files, methodology, names),
     )  # fmt: skip
 
 
@@ -193,7 +205,7 @@ def derived_files(stated: Stated) -> dict[str, bytes]:
         If the scores are to be divided by what the draws do not hold, or weighted by a panel that is not there.
     """
     posterior, methodology = stated.posterior, stated.methodology
-    decision = decide_posterior(posterior, methodology, stated.diagnostics)
+    decision = stated.decide()
     scores = score_draws(posterior, methodology)
     weights = published_weights(posterior, methodology)
     table = weights.rename("weight").to_series().rename_axis("category").reset_index()
@@ -223,7 +235,7 @@ def derived_files(stated: Stated) -> dict[str, bytes]:
         SCENARIOS: as_json({"scenarios": [result.to_json_dict() for result in scenarios]}),
         METHODOLOGY: as_json(methodology.model_dump(mode="json")),
         **claim_files(methodology, claims),
-        PAGE: render_page(decision, _page_context(stated, panel, scenarios)).encode("utf-8"),
+        PAGE: render_page(decision, _page_context(stated, decision, panel, scenarios)).encode("utf-8"),
         VERIFIER: small_verifier(),
     }
     if panel is not None:
@@ -231,7 +243,9 @@ def derived_files(stated: Stated) -> dict[str, bytes]:
     return found
 
 
-def _page_context(stated: Stated, panel: pd.DataFrame | None, scenarios: Sequence[ScenarioResult]) -> PageContext:
+def _page_context(
+    stated: Stated, decision: Decision, panel: pd.DataFrame | None, scenarios: Sequence[ScenarioResult]
+) -> PageContext:
     """Return what the page of a bundle shows: no more than the bundle holds."""
     publication, methodology, last = stated.publication, stated.methodology, stated.chain[-1]
     links = [
@@ -254,6 +268,7 @@ def _page_context(stated: Stated, panel: pd.DataFrame | None, scenarios: Sequenc
         run={"seed": publication["seed"], "packages": environment["software"], "inputs": environment["inputs"]},
         panel=panel,
         scenarios=scenarios,
+        robustness=margins_section(stated.margins, decision.required_margins),
         calibration=stated.calibration,
         evidence=stated.evidence,
         incidents=stated.incidents,

@@ -50,6 +50,48 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "{lead}{margin_words} es {p} (error de Monte Carlo {error}), demasiado cerca de la exigida, {required}, para "
         "decidir con este número de simulaciones.",
     },
+    "held_back.no_selection": {
+        "en": "No organization is named: the probability that {leader}, the likeliest, {lead}{margin_words} is {p} "
+        "(Monte-Carlo error {error}), which clears the required {required}, but not all that the rules require besides "
+        "was found.",
+        "es": "No se designa a ninguna organización: la probabilidad de que {leader}, la más probable, "
+        "{lead}{margin_words} es {p} (error de Monte Carlo {error}), que supera la exigida, {required}, pero no se "
+        "halló todo lo que las reglas exigen además.",
+    },
+    "held_back.extend": {
+        "en": "No organization is named yet: the probability that {leader}, the likeliest, {lead}{margin_words} is {p} "
+        "(Monte-Carlo error {error}), which clears the required {required}, but not all that the rules require besides "
+        "was found.",
+        "es": "Aún no se designa a ninguna organización: la probabilidad de que {leader}, la más probable, "
+        "{lead}{margin_words} es {p} (error de Monte Carlo {error}), que supera la exigida, {required}, pero no se "
+        "halló todo lo que las reglas exigen además.",
+    },
+    "margin.holds": {
+        "en": "Required besides: {what}, {minimum_words} or more. Found: {found_words}.",
+        "es": "Se exige además: {what}, {minimum_words} o más. Se halló: {found_words}.",
+    },
+    "margin.short": {
+        "en": "Required besides: {what}, {minimum_words} or more. Found: {found_words}. That is not enough.",
+        "es": "Se exige además: {what}, {minimum_words} o más. Se halló: {found_words}. No basta.",
+    },
+    "margin.untold": {
+        "en": "Required besides: {what}, {minimum_words} or more. It could not be told.",
+        "es": "Se exige además: {what}, {minimum_words} o más. No pudo determinarse.",
+    },
+    "margin.unknown": {
+        "en": "Required besides: {what}, {minimum_words} or more. It was not examined.",
+        "es": "Se exige además: {what}, {minimum_words} o más. No se examinó.",
+    },
+    "margin.rule": {
+        "en": "Required besides, whatever error is left: {what}, {minimum_words} or more.",
+        "es": "Se exige además, sea cual sea el error que quede: {what}, {minimum_words} o más.",
+    },
+    "margin.stated": {
+        "en": "Of the required margins, what was found of {n} is the publisher's word: it rests on single incidents, "
+        "other weights or further fits, which are not computed again. Whether it is enough can be checked.",
+        "es": "De los márgenes exigidos, lo hallado de {n} es palabra de quien publica: se basa en incidentes "
+        "concretos, otros pesos o nuevos ajustes, que no se recalculan. Que baste sí puede comprobarse.",
+    },
     "not_estimable": {
         "en": "No verdict can be given: the figures are not fit to name any organization, or to clear any.",
         "es": "No puede darse un veredicto: las cifras no permiten designar a ninguna organización ni descartar a "
@@ -206,6 +248,98 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "margin.none": {"en": "", "es": ""},
     "margin.some": {"en": ", by {margin} % or more,", "es": ", por {margin} % o más,"},
+    "escape_margin": {
+        "en": "a cut of its violence after which it would not be named",
+        "es": "una reducción de su violencia tras la cual no sería designada",
+    },
+    "monotonicity": {
+        "en": "checks in which one more incident of an organization harms none but itself",
+        "es": "comprobaciones en que un incidente más de una organización no perjudica a ninguna otra",
+    },
+    "staging_budget": {
+        "en": "incidents that a rival must stage, best placed, to change the verdict",
+        "es": "incidentes que una rival debe simular, del modo más eficaz, para cambiar el veredicto",
+    },
+    "staging_budget_average": {
+        "en": "incidents that a rival must stage, as they usually come, to change the verdict",
+        "es": "incidentes que una rival debe simular, como suelen ser, para cambiar el veredicto",
+    },
+    "tipping_share": {
+        "en": "a share of what counts as its own that must be staged for it not to be named",
+        "es": "una parte de lo que se le atribuye que debe ser simulada para que no sea designada",
+    },
+    "handful": {
+        "en": "incidents whose removal changes the verdict (the fewest found)",
+        "es": "incidentes cuya supresión cambia el veredicto (el menor número hallado)",
+    },
+    "suppression": {
+        "en": "a loss of reporting in a rival's regions that could hide another verdict",
+        "es": "una pérdida de denuncias en las regiones de una rival que podría ocultar otro veredicto",
+    },
+    "window": {
+        "en": "the probability that the first is first in other windows (the least)",
+        "es": "la probabilidad de que la primera lo sea en otros periodos (la menor)",
+    },
+    "units": {
+        "en": "the probability that the first is first under other units (the least)",
+        "es": "la probabilidad de que la primera lo sea con otras unidades (la menor)",
+    },
+    "acceptability": {
+        "en": "the probability that the first is first when nobody fixes the weights",
+        "es": "la probabilidad de que la primera lo sea cuando nadie fija los pesos",
+    },
+    "panel_acceptability": {
+        "en": "the probability that the first is first over all mixes of the panelists' weights",
+        "es": "la probabilidad de que la primera lo sea con todas las mezclas de los pesos del panel",
+    },
+    "nearest_weights": {
+        "en": "percentage points of weight that must move for another to be the likeliest first",
+        "es": "puntos porcentuales de peso que deben moverse para que otra sea la primera más probable",
+    },
+    "panel_removal": {
+        "en": "panelists whose absence changes the verdict (the fewest)",
+        "es": "panelistas cuya ausencia cambia el veredicto (el menor número)",
+    },
+    "pools": {
+        "en": "the probability that the first is first under another pool or one panelist's weights (the least)",
+        "es": "la probabilidad de que la primera lo sea con otra ponderación conjunta o la de un panelista (la menor)",
+    },
+    "revenue_agreement": {
+        "en": "the probability that totals and scores per revenue put the same organization first",
+        "es": "la probabilidad de que totales y puntuaciones por ingresos pongan primera a la misma organización",
+    },
+    "flow_agreement": {
+        "en": "the probability that totals and scores per drug flow put the same organization first",
+        "es": "la probabilidad de que totales y puntuaciones por droga pongan primera a la misma organización",
+    },
+    "revenue_break_even": {
+        "en": "the revenue at which the first would no longer be named, in multiples of its median",
+        "es": "los ingresos con que la primera ya no sería designada, en múltiplos de su mediana",
+    },
+    "flow_break_even": {
+        "en": "the drug flow at which the first would no longer be named, in multiples of its median",
+        "es": "la droga traficada con que la primera ya no sería designada, en múltiplos de su mediana",
+    },
+    "any_answer": {
+        "en": "the probability that somebody can still be named once any one incident is settled (the least)",
+        "es": "la probabilidad de que aún pueda designarse a alguna tras aclararse un incidente cualquiera (la menor)",
+    },
+    "minimum.number": {"en": "{minimum}", "es": "{minimum}"},
+    "minimum.share": {"en": "{minimum_percent} %", "es": "{minimum_percent} %"},
+    "found.number": {"en": "{value}", "es": "{value}"},
+    "found.share": {"en": "{value_percent} %", "es": "{value_percent} %"},
+    "found.number_between": {
+        "en": "{value}, between {low} and {high}",
+        "es": "{value}, entre {low} y {high}",
+    },
+    "found.share_between": {
+        "en": "{value_percent} %, between {low_percent} and {high_percent} %",
+        "es": "{value_percent} %, entre {low_percent} y {high_percent} %",
+    },
+    "found.more": {
+        "en": "nothing within reach changes the verdict",
+        "es": "nada al alcance cambia el veredicto",
+    },
     "level.full": {
         "en": "the tables of incidents in full",
         "es": "las tablas completas de los incidentes",

@@ -37,13 +37,15 @@ from violencescore.publication.disclosure import (
 from violencescore.publication.draws import draw_files
 from violencescore.publication.inputs import is_same_to_model, read_inputs
 from violencescore.publication.keys import public_hex
+from violencescore.publication.margins import MARGINS_FILE, drawn_faults, margins_content
 from violencescore.publication.panelists import panel_differences
 from violencescore.publication.tabular import csv_bytes
 from violencescore.report.page_incidents import MOST_EXPLAINED
 from violencescore.report.text import shown_text
 from violencescore.runs import Run, require_same_inputs
 from violencescore.scenarios import UNIT_SCENARIO, ScenarioResult
-from violencescore.scores import published_weights
+from violencescore.scores import published_weights, score_draws
+from violencescore.verdict import is_unexamined
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -86,6 +88,7 @@ def publish(
     *,
     calibration: Mapping[str, Any] | None = None,
     opened: Mapping[str, Any] | None = None,
+    unexamined: bool = False,
     now: datetime | None = None,
 ) -> dict[str, bytes]:
     """Write a bundle, whole or not at all, and return its files.
@@ -104,6 +107,8 @@ def publish(
         Content of the ``results.json`` of a calibration of the method.
     opened
         Secrets of a sealed panel; only the pooled weights are published.
+    unexamined
+        Whether to publish, as a verdict that names nobody, that required margins were not examined.
     now
         The present time; the clock's unless given.
 
@@ -142,8 +147,10 @@ def publish(
             listed = (contents.read_stated(files).incidents or {"rows": []})["rows"]
             explained = [row["incident_id"] for row in listed[:MOST_EXPLAINED]]
             files[WATERFALLS] = contents.as_json(disclosed.explain(assessment, explained))
-    files |= contents.derived_files(contents.read_stated(files))
+    stated = contents.read_stated(files)
+    files |= contents.derived_files(stated)
     _require_published_verdict(files, run)
+    _require_examined(stated, run, unexamined=unexamined)
     _require_discreet(files, disclosed.level, assessment)
     title = shown_text(run.methodology.title or run.methodology.id)
     created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -253,6 +260,8 @@ def _stated_files(
         files[EVIDENCE] = contents.as_json(run.evidence)
     if refits:
         files[contents.REFITS] = contents.as_json({"scenarios": refits})
+    if run.methodology.robustness.minimum:
+        files[MARGINS_FILE] = margins_content(run.margins, run.methodology)
     if calibration is not None:
         files[contents.CALIBRATION] = contents.as_json(calibration)
     if opened is not None and opened.get("pooled") is not None:
@@ -294,6 +303,20 @@ def _coarsening(
         )
     weights = published_weights(run.posterior, run.methodology)
     return {"same_data": False, "p_first": refit(coarse, run.methodology, weights)}
+
+
+def _require_examined(stated: contents.Stated, run: Run, *, unexamined: bool) -> None:
+    """Refuse a run whose required margins nobody looked for, or that are not what follows from its draws."""
+    decision = stated.decide()
+    if is_unexamined(decision) and not unexamined:
+        wanted = ", ".join(part.name.replace("_", " ") for part in decision.required_margins if part.margin is None)
+        raise RefusedError(
+            f"The methodology requires margins that were not examined: {wanted}. First run "
+            f"`violencescore robustness {run.folder} --assessment DIR`; or say --unexamined, and publish that nobody "
+            "is named because they were not."
+        )
+    if faults := drawn_faults(stated.margins, score_draws(stated.posterior, stated.methodology), decision):
+        raise RefusedError("The passport of the run does not follow from its draws:\n" + "\n".join(faults))
 
 
 def _require_published_verdict(files: Mapping[str, bytes], run: Run) -> None:

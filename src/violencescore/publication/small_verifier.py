@@ -160,6 +160,44 @@ def decide(found, rule, diagnostics, scores):
     return outcome if usable else "not_estimable", order, (p, error)
 
 
+def escape_margin(scores, k, margin, level):
+    """The least cut of an organization's violence that brings P(first) below a level: value, low, high, error."""
+    own, others = scores[:, :, k], np.delete(scores, k, axis=2)
+    gap = own - (1 + margin) * (others.max(axis=2) if others.size else 0)
+    cut = np.where(own > 0, gap / np.where(own > 0, own, 1), np.where(gap > 0, np.inf, -np.inf))
+    error = 2 * math.sqrt(level * (1 - level) / effective_size((cut > np.quantile(cut, 1 - level)) * 1.0))
+    levels = [1 - level, max(1 - level - error, 0), min(1 - level + error, 1)]
+    value, low, high = np.clip(np.quantile(cut, levels, method="higher"), 0, 1)
+    return np.array([value, low, high, (high - low) / 4])
+
+
+def check_margins(files, statement, order, drawn, own):
+    """Whether the margins that are required are well formed and those of decision.json; whether they are enough."""
+    least, rule = statement["methodology"]["robustness"]["minimum"], statement["methodology"]["decision"]
+    rows = read_json(files, "margins.json")["margins"] if least else []
+    number = {None: math.nan, "more": math.inf}
+    numbers = [[number.get(r[k], r[k]) for k in ("value", "low", "high", "mcse")] for r in rows]
+    right = (len(least) > 0) == ("margins.json" in files)
+    for row, (value, low, high, error) in zip(rows, numbers, strict=True):
+        right &= row["name"] in least and all(type(n) in (int, float) for n in (value, low, high, error))
+        right &= math.isnan(value) or (0 <= low <= value <= high and 0 <= error < math.inf)
+        if row["name"] == "escape_margin":
+            found = escape_margin(drawn, own.index(order[0]), rule["margin"], rule["confidence"])
+            gap = np.abs(np.array([value, low, high, error]) - found)
+            right &= row["organization"] == order[0] and bool((gap <= [1e-9, *[found[3] / 10 + 1e-9] * 3]).all())
+    told, enough = {r["name"]: r for r in read_json(files, "decision.json")["required_margins"]}, True
+    right &= list(told) == list(least)
+    for name, minimum in least.items():
+        lows = [-math.inf if math.isnan(v) or math.isnan(low) else low for v, low, *_ in numbers]
+        lows = [low for low, row in zip(lows, rows, strict=True) if row["name"] == name]
+        holds = min(lows, default=-math.inf) >= minimum - 1e-9
+        right &= [told[name]["holds"], told[name]["minimum"]] == [holds, minimum]
+        found = told[name]["found"] and {**told[name]["found"], "name": name, "meaning": told[name]["meaning"]}
+        right &= found in rows if lows else found is None
+        enough &= holds
+    return right, enough
+
+
 def close(left, right):
     return bool(np.allclose(np.array(left, dtype=float), np.array(right, dtype=float), rtol=1e-8, atol=1e-12))
 
@@ -223,6 +261,9 @@ def check_figures(files):
     yield "organizations, chains and draws are those that were committed", right
     found = probabilities(drawn, own, rule["margin"])
     outcome, order, p = decide(found, rule, read_json(files, "diagnostics.json"), drawn)
+    right, enough = check_margins(files, statement, order, drawn, own)
+    yield "the margins that are required are those of the verdict", right
+    outcome = methodology["robustness"]["otherwise"] if outcome == "selected" and not enough else outcome
     verdict = [outcome, order[0] if outcome == "selected" else None, rule["confidence"]]
     right = [decision[key] for key in ("outcome", "selected", "confidence_required")] == verdict
     yield "the verdict follows from the draws", right and close(list(decision["p_stand_out"].values()), p)
@@ -264,8 +305,15 @@ def check_claims(files, rows, decision, pairs):
             right &= close(list(values.values())[: len(wanted)], wanted)
         elif claim["kind"] == "pair":
             right &= close([values["p"], values["mcse"]], pairs[tuple(subject)])
+        elif claim["kind"].startswith("margin.") and "minimum" in values:
+            told = next(row for row in decision["required_margins"] if row["name"] == values["name"])
+            told = {**(told["found"] or {}), **told}
+            right &= all(told.get(key) == value for key, value in values.items())
+            said = {"margin.holds": [True], "margin.short": [False]}.get(claim["kind"], [True, False])
+            right &= told["holds"] in said and claim["words"]["what"] == values["name"]
         elif "p" in values and "required" in values:
-            right &= claim["kind"] in (decision["outcome"], "near") and subject == [decision["leader"]]
+            kind = claim["kind"].removeprefix("held_back.")
+            right &= kind in (decision["outcome"], "near") and subject == [decision["leader"]]
             right &= close([values["p"], values["mcse"]], list(decision["p_stand_out"].values()))
         known = {n for slot in shown.keys() - set(claim["names"]) for n in NUMBER.findall(shown[slot])}
         for sentence in claim["sentences"].values():
@@ -277,13 +325,15 @@ def check_claims(files, rows, decision, pairs):
 
 def is_rounded(claim, slot):
     """Whether a number is shown as its exact value, rounded, or as a bound on the safe side of it."""
-    shown, value = claim["shown"][slot], claim["values"].get({"error": "mcse"}.get(slot, slot))
+    key = {"error": "mcse"}.get(slot, slot.removesuffix("_percent"))
+    shown, value = claim["shown"][slot], claim["values"].get(key)
     if slot in claim["names"] or not isinstance(value, int | float) or not NUMBER.fullmatch(shown):
         return True
     said, unit = float(shown.lstrip("<>")), 10.0 ** -len(shown.partition(".")[2])
+    value = 100 * value if slot == "margin" or slot.endswith("_percent") else value
     if shown[0] in "<>":
         return said <= value if shown[0] == ">" else said >= value
-    return abs(said - (100 * value if slot == "margin" else value)) <= max(unit / 2, 5e-4 * abs(value)) + 1e-9
+    return abs(said - value) <= max(unit / 2, 5e-4 * abs(value)) + 1e-9
 
 
 def verify(folder, published=None):

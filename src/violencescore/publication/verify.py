@@ -21,11 +21,13 @@ from violencescore.publication.commitment import chain_faults, date_faults, diff
 from violencescore.publication.contents import Stated, are_ranked, derived_files, read_stated
 from violencescore.publication.disclosure import ATTRIBUTION, EVIDENCE, PAGE, WATERFALLS, level_faults
 from violencescore.publication.draws import BASELINE, MISSED, RATE, REALIZED, REVENUE
+from violencescore.publication.margins import MARGINS_FILE, drawn_faults
 from violencescore.publication.panelists import opening_faults
 from violencescore.publication.publish import sampling_differences
+from violencescore.publication.required import FROM_DRAWS
 from violencescore.publication.tabular import read_text_table
 from violencescore.report.page import page_parts
-from violencescore.scores import pool_weights
+from violencescore.scores import pool_weights, score_draws
 
 type Status = Literal["pass", "fail", "unchecked"]
 
@@ -33,7 +35,7 @@ TOLERANCE = 1e-9
 """Relative difference that another machine's arithmetic may make in a figure of a table."""
 _STATED = {
     contents.COMMITMENT, contents.PUBLICATION, contents.DIAGNOSTICS, contents.ENVIRONMENT, contents.POOLED,
-    contents.CALIBRATION, contents.REFITS, REALIZED, RATE, BASELINE, MISSED,
+    contents.CALIBRATION, contents.REFITS, MARGINS_FILE, REALIZED, RATE, BASELINE, MISSED,
     REVENUE.format("revenue"), REVENUE.format("flow"), ATTRIBUTION, EVIDENCE, WATERFALLS, MANIFEST, SIGNATURE,
 }  # fmt: skip
 
@@ -89,6 +91,7 @@ def verify(files: Files, *, published: str | None = None, key: str | None = None
         checks += _check_commitment(files, published, key)
         stated = read_stated(files)
         checks += _check_rules(files, stated)
+        checks += _check_margins(files, stated)
         checks += _check_derived(files, stated)
         checks.append(as_check("Nothing is told beyond the level of disclosure", _disclosure_faults(files, stated)))
     except ViolenceScoreError as error:
@@ -169,6 +172,22 @@ def _panel_faults(files: Files, stated: Stated, panel: Mapping[str, Any]) -> lis
     if stated.sealed:
         return opening_faults(panel, read_object(files[contents.POOLED], contents.POOLED), found)
     return [] if is_equal(found, panel["pooled"]) else ["They are not the pool of the panelists' weights."]
+
+
+def _check_margins(files: Files, stated: Stated) -> Iterator[Check]:
+    """Hold the margins that are required against the draws, where they follow from these, and against the verdict."""
+    if not stated.methodology.robustness.minimum:
+        return
+    decision = stated.decide()
+    scores = score_draws(stated.posterior, stated.methodology)
+    if any(margin.name in FROM_DRAWS for margin in stated.margins):
+        yield as_check("The escape margin follows from the draws", drawn_faults(stated.margins, scores, decision))
+    published = read_object(files[contents.DECISION], contents.DECISION) if contents.DECISION in files else {}
+    for part in decision.required_margins:
+        wrong = published.get("outcome") == "selected" and not part.holds
+        status: Status = "fail" if wrong else "pass"
+        label = part.name.replace("_", " ")
+        yield Check(f"Required of a selection: {label}, {part.minimum:g} or more", status, (part.sentence,))
 
 
 def _check_derived(files: Files, stated: Stated) -> Iterator[Check]:
@@ -256,6 +275,9 @@ def _disclosure_faults(files: Files, stated: Stated) -> tuple[str, ...]:
 def _unchecked(files: Files) -> Iterator[Check]:
     """Say what is taken as stated."""
     what = ["How the chains converged (diagnostics.json).", "Scenarios that needed a refit.", "Calibration, if any."]
+    if MARGINS_FILE in files:
+        rest = "all but the escape margin rest on single incidents, other weights or refits"
+        what.append(f"Margins that are required ({MARGINS_FILE}): {rest}.")
     if EVIDENCE in files:
         what.append("Which channels name whom, and what is staged (evidence.json, waterfalls.json).")
     if contents.PUBLICATION in files:

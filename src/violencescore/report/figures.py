@@ -1,4 +1,4 @@
-"""Figures of a decision as matplotlib's own objects, and as SVG text to set inside a page.
+"""Figures of a decision as matplotlib's own objects.
 
 Figures are built with matplotlib's objects alone: no pyplot, no window, no global state. Names of
 organizations are never read as mathematics, whatever dollar signs they hold.
@@ -10,9 +10,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import StringIO
 from typing import TYPE_CHECKING, Literal
-from xml.etree import ElementTree
 
 from violencescore.report.sentences import score_name
 from violencescore.report.text import cell_format, interval_text, number_format, shown_text
@@ -117,42 +115,6 @@ def _whole_ticks(n: int) -> list[int]:
     return list(range(1, n + 1, step))
 
 
-def svg_text(figure: Figure, *, title: str, description: str, prefix: str) -> str:
-    """Return a figure as one ``<svg>`` element, reproducible to the byte, to set inside a page.
-
-    It is as wide as what holds it.
-
-    Parameters
-    ----------
-    figure
-        The figure; it is not changed.
-    title, description
-        What a screen reader says; escaped here.
-    prefix
-        Put before every id, so that several figures can share a page.
-    """
-    stream = StringIO()
-    with reproducible_svg():
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(stream, format="svg", metadata=nothing)
-    root = ElementTree.fromstring(stream.getvalue())  # noqa: S314 (matplotlib wrote it just now)
-    _keep_drawing_only(root)
-    _own_ids(root, prefix)
-    for fixed in ("width", "height"):
-        root.attrib.pop(fixed, None)
-    root.attrib |= {
-        "xmlns": _SVG.strip("{}"),
-        "role": "img",
-        "aria-labelledby": f"{prefix}-title {prefix}-description",
-        "style": "width:100%;height:auto",
-    }
-    for position, (tag, words) in enumerate((("title", title), ("desc", description))):
-        element = ElementTree.Element(tag, {"id": f"{prefix}-{'title' if tag == 'title' else 'description'}"})
-        element.text = shown_text(words)
-        root.insert(position, element)
-    return ElementTree.tostring(root, encoding="unicode")
-
-
 def blank_figure(width: float, height: float) -> tuple[Figure, Axes]:
     """Return an empty figure and its axes, without frame, outside of pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -250,31 +212,3 @@ def reproducible_svg() -> Iterator[None]:
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support", category=UserWarning)
         yield
-
-
-def _keep_drawing_only(root: ElementTree.Element) -> None:
-    """Drop metadata and the style sheet, which would apply to the whole page, and the name spaces.
-
-    Inside HTML a name space is not needed, and without them the page holds no address at all.
-    """
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag in (f"{_SVG}metadata", f"{_SVG}style"):
-                parent.remove(child)
-    # The style sheet said: all lines have round joins and butt caps. Inherited from the root it says the same.
-    root.set("stroke-linejoin", "round")
-    for element in root.iter():
-        element.tag = element.tag.removeprefix(_SVG)
-        if _XLINK_HREF in element.attrib:
-            element.set("href", element.attrib.pop(_XLINK_HREF))
-
-
-def _own_ids(root: ElementTree.Element, prefix: str) -> None:
-    for element in root.iter():
-        for key, value in list(element.attrib.items()):
-            if key == "id":
-                element.set(key, f"{prefix}-{value}")
-            elif key == "href" and value.startswith("#"):
-                element.set(key, f"#{prefix}-{value[1:]}")
-            elif "url(#" in value:
-                element.set(key, value.replace("url(#", f"url(#{prefix}-"))

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from violencescore import __version__
 from violencescore.jsontext import finite
 from violencescore.names import CATEGORY, PANELIST
-from violencescore.publication.phrases import SENTENCES, WORDS
+from violencescore.publication.phrases import LANGUAGES, SENTENCES, WORDS
+from violencescore.publication.required import required_sentences
 from violencescore.ranks import N_ERRORS
 from violencescore.report.identification import family_rows, parameter_rows
 from violencescore.report.page_draws import embed_draws
 from violencescore.report.text import shown_text
 from violencescore.scenarios import ScenarioResult
 from violencescore.scores import published_weights
+from violencescore.verdict import is_held_back, is_unexamined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +31,7 @@ _PHRASES = (
     "rule", "window", "chosen", "winner", "recorded", "unreported", "draws", "calibration", "no_calibration",
     "baseline", "pair", "smallest_set", "rehearsal", "fictional", "preliminary", "score",
 )  # fmt: skip
+_WORDS = ("realized", "rate", "margin")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +95,8 @@ def build_page_data(decision: Decision, context: PageContext) -> dict[str, Any]:
         "title": context.title,
         "fictional": methodology is not None and methodology.fictional,
         "organizations": [{"id": key, "name": decision.names[key]} for key in decision.organizations],
-        "decision": decision.to_json_dict() | {"errors": N_ERRORS},
+        "decision": decision.to_json_dict() | {"errors": N_ERRORS, "held_back": _held_back(decision)},
+        "required": {language: required_sentences(decision, language) for language in LANGUAGES},
         "ranking": decision.ranking.to_dict("records"),
         "pairwise": decision.pairwise.to_dict("records"),
         "draws": _draws(decision, context),
@@ -113,9 +117,16 @@ def build_page_data(decision: Decision, context: PageContext) -> dict[str, Any]:
         "publication": dict(context.publication),
         "origin": _origin(decision, context),
         "phrases": {key: SENTENCES[key] for key in _PHRASES},
-        "words": WORDS,
+        "words": {key: words for key, words in WORDS.items() if key.split(".")[0] in _WORDS},
     }
     return {str(key): _shown(finite(value)) for key, value in data.items()}
+
+
+def _held_back(decision: Decision) -> str | None:
+    """Return why a leader that clears the line is not named: ``unexamined`` or ``short``; None where it is not so."""
+    if not is_held_back(decision):
+        return None
+    return "unexamined" if is_unexamined(decision) else "short"
 
 
 def _shown(value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from violencescore.report.text import MISSING, shown_text
-from violencescore.robustness.margins import Margin
+from violencescore.robustness.margins import Margin, Required
 from violencescore.robustness_choices import MARGINS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def passport_rows(margins: Sequence[Margin], required: Sequence[Mapping[str, Any
                 "value": _number(margin.value, margin.unit),
                 "interval": _interval(margin),
                 "unit": margin.unit,
-                "minimum": "" if own is None else f"{float(own['minimum']):g}",
+                "minimum": "" if own is None else _number(float(own["minimum"]), margin.unit),
                 "holds": None if own is None else bool(own["holds"]),
                 "sentence": shown_text(margin.sentence),
                 "method": margin.method,
@@ -69,6 +69,21 @@ def passport_section(record: Mapping[str, Any] | None, margins: Sequence[Margin]
         "left_out": [f"{name}: {why}" for name, why in record.get("left_out", {}).items()],
         "caption": CAPTION,
     }
+
+
+def margins_section(margins: Sequence[Margin], required: Sequence[Required]) -> dict[str, Any] | None:
+    """Return the same of a bundle, which holds those margins that are required and no more; None where none is.
+
+    Parameters
+    ----------
+    margins, required
+        ``margins`` of what the bundle states, and ``required_margins`` of its decision.
+    """
+    if not required:
+        return None
+    rows = passport_rows(margins, [part.to_json_dict() for part in required])
+    left_out = [f"{part.name.replace('_', ' ')} ({MARGINS[part.name]})" for part in required if part.margin is None]
+    return {"rows": rows, "notes": [], "left_out": left_out, "caption": CAPTION}
 
 
 def _number(value: float, unit: str) -> str:

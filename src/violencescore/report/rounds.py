@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from violencescore.montecarlo import Probability
+from violencescore.publication.required import number
 from violencescore.report.changes import CAUSES, verdict_words
 from violencescore.report.tables import plain_table
 from violencescore.report.text import MISSING, error_text, interval_text, number_format, percent, shown_text
@@ -169,7 +170,8 @@ def entry_sentence(entry: Entry, names: Mapping[str, str]) -> str:
         case "opened":
             return f"The window opened: {facts['start']} to {facts['end']}."
         case "verdict":
-            return f"Verdict: {verdict_words(*_outcome(facts), names)}. Bundle {facts['bundle'][:16]}…."
+            margins = "".join(f" {words}" for words in _margin_words(facts))
+            return f"Verdict: {verdict_words(*_outcome(facts), names)}.{margins} Bundle {facts['bundle'][:16]}…."
         case "named":
             told = f" {_told(facts['statement'])}" if facts["statement"] else ""
             return f"Target named: {name(facts['organization'])}.{told}"
@@ -182,6 +184,16 @@ def entry_sentence(entry: Entry, names: Mapping[str, str]) -> str:
         case _:
             said = verdict_words(*_outcome(facts), names)
             return f"On restated data: {said}. {CAUSES[facts['change']['cause']]}"
+
+
+def _margin_words(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield in words what was found of the margins that are required, where the verdict turns on them."""
+    for part in facts.get("required_margins", ()):
+        value = None if part["found"] is None else part["found"]["value"]
+        shown = "not known" if value is None else "without limit" if value == "more" else number(value)
+        label = shown_text(str(part["name"])).replace("_", " ")
+        end = "" if part["holds"] else ": not enough"
+        yield f"{label.capitalize()} {shown}, {number(part['minimum'])} required{end}."
 
 
 def _told(text: str) -> str:

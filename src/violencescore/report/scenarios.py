@@ -67,6 +67,8 @@ def scenarios_view(decision: Decision, results: Sequence[ScenarioResult]) -> Gro
     from violencescore.report.tables import plain_table
 
     caption = "Verdict: what the rule would say under the scenario. Nothing but the change named is different."
+    if decision.required_margins:
+        caption += " Margins that are required are not looked at there."
     table = plain_table("The verdict under other assumptions", caption)
     table.add_column("scenario", min_width=12, overflow="fold")
     table.add_column("likeliest first", max_width=24, overflow="fold")

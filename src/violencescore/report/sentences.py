@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from violencescore.decision import is_held_back, needs_more_draws
+from violencescore.decision import needs_more_draws
 from violencescore.report.text import percent, shown_text, worlds_against
+from violencescore.verdict import is_held_back, is_unexamined
 
 if TYPE_CHECKING:
     from violencescore.decision import Decision
@@ -42,10 +43,10 @@ def verdict_sentence(decision: Decision) -> str:
         )
     found = f"{name}, the likeliest, {claim} in {reached} worlds consistent with the evidence"
     if is_held_back(decision):
-        return (
-            f"{OUTCOME_LABELS[decision.outcome]}: {found}, which is enough, but the verdict is not robust enough "
-            "for what the methodology requires."
-        )
+        why = "the verdict is not robust enough for what the methodology requires"
+        if is_unexamined(decision):
+            why = "margins that the methodology requires have not been examined"
+        return f"{OUTCOME_LABELS[decision.outcome]}: {found}, which is enough, but {why}."
     if decision.outcome == "no_selection":
         return f"No organization is named: {found}; {required} were required."
     if needs_more_draws(decision):

@@ -18,6 +18,7 @@ from violencescore.montecarlo import FloatArray, effective_size
 from violencescore.names import CATEGORY
 from violencescore.ranks import N_ERRORS, best_other
 from violencescore.robustness.basis import Basis, change, lead_shares, weighted_probability
+from violencescore.robustness.escape import critical_cuts, cut_to
 from violencescore.robustness.findings import Finding, Part, described
 from violencescore.robustness.margins import Margin
 from violencescore.sampling import Progress
@@ -50,29 +51,6 @@ def by_element(basis: Basis) -> dict[str, FloatArray]:
         if (basis.weights.values > 0)[own].any():
             found[element] = parts.values[..., own].sum(axis=-1)
     return found
-
-
-def critical_cuts(values: FloatArray, done: FloatArray, margin: float = 0.0) -> FloatArray:
-    """Return the least relative cut of ``done`` at which each organization is no longer first, by draw.
-
-    Parameters
-    ----------
-    values
-        Scores (chain, draw, organization).
-    done
-        What of each score would be cut, same shape.
-    margin
-        Share by which the first must exceed the second.
-
-    Returns
-    -------
-    FloatArray
-        Same shape. Negative where it is not first anyway; infinite where it is first whatever it cuts.
-    """
-    gap = values - (1 + margin) * best_other(values)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cut = np.where(done > 0, gap / done, np.where(gap > 0, np.inf, -np.inf))
-    return np.asarray(cut)
 
 
 def gradient(gap: FloatArray, done: FloatArray) -> tuple[float, float]:
@@ -161,19 +139,9 @@ def escape_margins(basis: Basis, levels: Sequence[float] | None = None) -> pd.Da
     rows = []
     for k, organization in enumerate(basis.ids):
         for level in levels:
-            rows.append((organization, level, *_cut_to(cuts[..., k], level)))
+            rows.append((organization, level, *cut_to(cuts[..., k], level)))
     table = pd.DataFrame(rows, columns=["organization_id", "level", "cut", "low", "high"])
     return described(table, "least relative cut of the organization's violence with P(first) below the level", "draws")
-
-
-def _cut_to(cut: FloatArray, level: float) -> tuple[float, float, float]:
-    """Return the least cut at which the share of draws that are still first is below a level, and its interval."""
-    n = float(effective_size((cut > np.quantile(cut, 1 - level))[np.newaxis].astype(float))[0])
-    error = N_ERRORS * np.sqrt(level * (1 - level) / n)
-    ends = (level, min(level + error, 1.0), max(level - error, 0.0))
-    found = [float(np.quantile(cut, 1 - end, method="higher")) for end in ends]
-    value, low, high = (min(max(x, 0.0), 1.0) for x in found)
-    return value, low, high
 
 
 def who_gains(basis: Basis, cuts: Sequence[float] = CALM) -> pd.DataFrame:

@@ -239,7 +239,8 @@ def _margin(
     note = f"{said} They are {shown}." if np.isfinite(value) else said
     if found.tried:
         note += f" {found.sentence(basis, 'without')}"
-    return Margin("handful", basis.ids[focus], value, value, value, 0.0, "incidents", said, method), note
+    low = found.low(value)
+    return Margin("handful", basis.ids[focus], value, low, value, 0.0, "incidents", said, method), note
 
 
 def draw(finding: Finding, names: Mapping[str, str]) -> dict[str, Figure]:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-from violencescore.ranks import N_ERRORS
-
-if TYPE_CHECKING:
-    from violencescore.decision import Decision
-    from violencescore.robustness_choices import Robustness
+from violencescore.robustness_choices import MARGINS, Robustness
 
 _ROUNDING = 1e-9
 
@@ -29,7 +25,8 @@ class Margin:
     value
         The larger the safer; infinite where nothing within reach changes the verdict, nan where it cannot be told.
     low, high
-        Interval that its Monte-Carlo error leaves (two errors either way); equal to the value where it has none.
+        Interval that its Monte-Carlo error leaves (two errors either way), or the refits between which a count lies;
+        equal to the value where it has none.
     mcse
         Monte-Carlo standard error; 0 where the number is a count.
     unit
@@ -60,7 +57,7 @@ _NUMBERS = ("value", "low", "high", "mcse")
 
 
 def _as_json(value: float) -> float | str | None:
-    if math.isnan(value):
+    if math.isnan(value) or value == -math.inf:
         return None
     return "more" if math.isinf(value) else float(value)
 
@@ -109,7 +106,7 @@ class Required:
     margin
         What was found, the least where there are several; None where it was not examined.
     holds
-        Whether the value, less its Monte-Carlo error, is enough.
+        Whether the lower end of its interval is enough.
     """
 
     name: str
@@ -119,52 +116,50 @@ class Required:
 
     @property
     def sentence(self) -> str:
-        """What is missing, in words."""
+        """What was found and what is required, in words."""
+        said = f"{self.name.replace('_', ' ').capitalize()}: {self._found()}, {self.minimum:g} or more required"
+        return f"{said}{': not enough' if self.margin is not None and not self.holds else ''}."
+
+    def _found(self) -> str:
         if self.margin is None:
-            return (
-                f"The methodology requires a {self.name} of {self.minimum:g} or more, which was not examined: run "
-                "`violencescore robustness RUN --assessment DIR`."
-            )
-        if self.holds:
-            return f"The {self.name} is {self.margin.value:g}; {self.minimum:g} or more is required."
-        found = "cannot be told" if math.isnan(self.margin.value) else f"is {self.margin.value:.3g}"
-        return f"The {self.name} {found}, and the methodology requires {self.minimum:g} or more."
+            return "not examined"
+        value, low, high = self.margin.value, self.margin.low, self.margin.high
+        if math.isnan(value):
+            return "cannot be told"
+        if math.isinf(value):
+            return "without limit as far as was looked"
+        return f"{value:.3g}{f' ({low:.3g} to {high:.3g})' if low < high else ''} found"
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Return plain JSON values: what is required, what was found and how, and whether that is enough.
+
+        What was found has no sentence: some name single incidents, and this is to be published.
+        """
+        found = None if self.margin is None else self.margin.to_json_dict()
+        if found is not None:
+            found = {key: value for key, value in found.items() if key not in ("name", "sentence")}
+        return {
+            "name": self.name,
+            "meaning": MARGINS[self.name],
+            "minimum": self.minimum,
+            "found": found,
+            "holds": self.holds,
+        }
 
 
 def check_required(rule: Robustness, margins: Sequence[Margin]) -> tuple[Required, ...]:
-    """Hold the margins that were found against those that the methodology requires, in its order."""
+    """Hold the margins that were found against those that the methodology requires, in its order.
+
+    A margin is enough where the lower end of its interval is: two Monte-Carlo errors below what was found, or one more
+    than the largest number that refits saw not to change the verdict.
+    """
     found = []
     for name, minimum in rule.minimum.items():
-        own = [margin for margin in margins if margin.name == name]
-        # What cannot be told counts as least.
-        worst = min(own, key=lambda m: -math.inf if math.isnan(m.value) else m.value, default=None)
-        found.append(Required(name, minimum, worst, worst is not None and _is_enough(worst, minimum)))
+        worst = min((margin for margin in margins if margin.name == name), key=_least, default=None)
+        found.append(Required(name, minimum, worst, worst is not None and _least(worst) >= minimum - _ROUNDING))
     return tuple(found)
 
 
-def _is_enough(margin: Margin, minimum: float) -> bool:
-    if math.isnan(margin.value):
-        return False
-    return margin.value - N_ERRORS * margin.mcse >= minimum - _ROUNDING
-
-
-def require_margins(decision: Decision, rule: Robustness, margins: Sequence[Margin]) -> Decision:
-    """Return the decision, not selected where a margin that the methodology requires does not hold.
-
-    The outcome is then what the methodology says under ``[robustness] otherwise``, and the reasons begin with those
-    margins. Any other outcome stays as it is: margins are asked for by a selection only.
-    """
-    if decision.outcome != "selected":
-        return decision
-    missing = [required.sentence for required in check_required(rule, margins) if not required.holds]
-    if not missing:
-        return decision
-    name = decision.names[str(decision.selected)]
-    said = f"{name} clears the required probability, but is not named: the verdict is not robust enough."
-    return replace(
-        decision,
-        outcome=rule.otherwise,
-        selected=None,
-        selected_score=None,
-        reasons=(said, *missing, *decision.reasons[1:]),
-    )
+def _least(margin: Margin) -> float:
+    """Return the lower end of a margin; what cannot be told counts as least."""
+    return -math.inf if math.isnan(margin.value) or math.isnan(margin.low) else margin.low

@@ -11,8 +11,9 @@ from violencescore.errors import RefusedError
 from violencescore.methodology import Methodology
 from violencescore.robustness.basis import NEEDS_TABLES, Basis
 from violencescore.robustness.findings import Finding, Part
-from violencescore.robustness.margins import Margin, Required, check_required, margin_from_json, require_margins
+from violencescore.robustness.margins import Margin, Required, check_required, margin_from_json
 from violencescore.sampling import Progress, no_progress
+from violencescore.verdict import require_margins
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from violencescore.report.figure_files import write_figure
 from violencescore.robustness.basis import Basis
 from violencescore.robustness.findings import Part
 from violencescore.robustness.passport import Passport, margins_of, merge_record, with_required
-from violencescore.runs import Run, add_robustness, require_same_inputs
+from violencescore.runs import Run, add_robustness, read_tables_of
 from violencescore.verdict import decide_posterior
 
 
@@ -25,12 +25,7 @@ def basis_of(run: Run, folder: Path | None = None, *, n_refits: int = 0, seed: i
     InputError
         If the folder is not what the run was fitted to.
     """
-    assessment = None
-    if folder is not None:
-        from violencescore.assessment import read_assessment
-
-        require_same_inputs(run, read_assessment(folder))
-        assessment = read_assessment(folder, run.methodology)
+    assessment = None if folder is None else read_tables_of(run, folder)
     chosen = run.methodology.sampling.seed if seed is None else seed
     return Basis(run.posterior, run.methodology, run.diagnostics, assessment, folder, n_refits, chosen)
 

@@ -48,6 +48,10 @@ class Search:
             return np.inf if expected is None else float(expected)
         return np.inf if expected is None else np.nan
 
+    def low(self, value: float) -> float:
+        """Return the least number that ``value`` may be: one more than refits saw not to change the verdict."""
+        return value if self.least is None else float(self.unchanged + 1)
+
     def method(self, otherwise: str) -> str:
         """Say how the number was found."""
         if not self.tried:

@@ -166,7 +166,7 @@ def _confirmed(
     else:
         said = f"{value:.0f} staged incidents, {way}, change the verdict (cheapest: {who})."
     note = said if not search.tried else f"{said} {search.sentence(basis, 'with')}"
-    return Margin(name, framed, value, value, value, 0.0, "incidents", said, method), search, note
+    return Margin(name, framed, value, search.low(value), value, 0.0, "incidents", said, method), search, note
 
 
 def _usual_at(seed: int) -> Callable[[Basis, str, str, int], Staged]:

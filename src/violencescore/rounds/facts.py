@@ -125,6 +125,31 @@ class Violence(_Part):
     total_ratio: Interval | None
 
 
+Number = NonNegative | Literal["more"] | None
+
+
+class FoundMargin(_Part):
+    """What was found of a margin, and how; ``more`` where nothing within reach changes the verdict."""
+
+    organization: Word | None
+    value: Number
+    low: Number
+    high: Number
+    mcse: Number
+    unit: Word
+    method: Word
+
+
+class RequiredMargin(_Part):
+    """A margin that the methodology requires of a selection, and whether it holds."""
+
+    name: Word
+    meaning: Word
+    minimum: Annotated[float, Field(allow_inf_nan=False)]
+    found: FoundMargin | None
+    holds: bool
+
+
 class _Found(_Part):
     outcome: Outcome
     selected: Word | None
@@ -146,6 +171,7 @@ class Verdict(_Found):
     weights: dict[Word, NonNegative]
     stop: Stop
     violence: Violence
+    required_margins: Annotated[list[RequiredMargin], Field(max_length=100)] = []
 
 
 class Named(_Part):

@@ -262,6 +262,8 @@ def _outcome_faults(facts: Mapping[str, Any]) -> Iterator[str]:
         yield "its leader has no probability."
     if facts["selected"] != (facts["leader"] if facts["outcome"] == "selected" else None):
         yield "it selects somebody else than its outcome says."
+    if facts["outcome"] == "selected" and not all(part["holds"] for part in facts.get("required_margins", ())):
+        yield "it selects somebody without the margins that are required."
 
 
 def _naming_faults(last: Round, entry: Entry) -> Iterator[str]:

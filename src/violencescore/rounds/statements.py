@@ -19,12 +19,12 @@ from violencescore.names import CATEGORY
 from violencescore.publication.bundle import MANIFEST, Files
 from violencescore.publication.commitment import Commitment
 from violencescore.publication.contents import ranked_names, read_stated
+from violencescore.publication.required import is_asked
 from violencescore.rounds.conduct import market_share, read_actions, violence
 from violencescore.rounds.history import Round, retired
 from violencescore.rounds.standing import STOP_MARGIN, stands_out
 from violencescore.runs import RUN, Run
 from violencescore.scores import published_weights, score_draws
-from violencescore.verdict import decide_posterior
 
 
 def terms(
@@ -77,7 +77,7 @@ def verdict(files: Files, stop: Mapping[str, float]) -> dict[str, Any]:
     """
     stated = read_stated(files)
     methodology, posterior = stated.methodology, stated.posterior
-    decision = decide_posterior(posterior, methodology, stated.diagnostics)
+    decision = stated.decide()
     scores = score_draws(posterior, methodology)
     weights = _weights(posterior, methodology)
     found = {
@@ -101,6 +101,8 @@ def verdict(files: Files, stop: Mapping[str, float]) -> dict[str, Any]:
         },
         "violence": violence(posterior, weights, decision.leader),
     }
+    if is_asked(decision) and decision.required_margins:
+        found["required_margins"] = [part.to_json_dict() for part in decision.required_margins]
     cleaned: dict[str, Any] = finite(found)
     return cleaned
 

@@ -104,8 +104,13 @@ def _verdict_faults(round_: Round, files: Files) -> list[str]:
     if [link.sha256 for link in chain] != list(round_.in_force["commitments"]):
         found.append("Its commitment is not the one that the ledger announced.")
     right = verdict(files, {key: round_.in_force["stop"][key] for key in ("margin", "confidence")})
-    found += [f"{key} is not what follows from the bundle." for key in right if not is_equal(stated[key], right[key])]
+    keys = sorted(stated.keys() | right.keys())
+    found += [f"{key} is not what follows from the bundle." for key in keys if not _is_same(stated, right, key)]
     return found
+
+
+def _is_same(stated: Mapping[str, Any], right: Mapping[str, Any], key: str) -> bool:
+    return key in stated and key in right and is_equal(stated[key], right[key])
 
 
 def _unchecked(rounds: Sequence[Round], bundles: Mapping[str, Files]) -> Iterator[Check]:

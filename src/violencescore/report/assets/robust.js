@@ -14,7 +14,8 @@ function robustSection() {
 function stretches({ verdict }) {
   const found = [];
   for (let i = 501; i < 1000; i++) {
-    const c = i / 1000, outcome = judge(verdict.standOut, c, RULE.extendWithin, RULE.errors, verdict.outcome === "not_estimable");
+    const c = i / 1000, cleared = judge(verdict.standOut, c, RULE.extendWithin, RULE.errors, verdict.outcome === "not_estimable");
+    const outcome = cleared === "selected" && DATA.decision.held_back ? DATA.decision.outcome : cleared;
     const last = found[found.length - 1];
     if (last && last.outcome === outcome) last.to = c;
     else found.push({ outcome, from: i === 501 ? 0.5 : c, to: c });

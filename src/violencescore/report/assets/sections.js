@@ -25,7 +25,7 @@ function verdictSection() {
   const refused = verdict.outcome === "not_estimable";
   const obstacles = refused
     ? [el("p", {}, t("obstacles")), el("ul", { lang: "en" }, DATA.decision.reasons.map((reason) => el("li", {}, reason)))]
-    : [el("h3", {}, t("verdict.why")), el("ul", {}, [...reasonSentences(verdict, summary), ...publishedOnly()].map((s) => el("li", {}, s)))];
+    : [el("h3", {}, t("verdict.why")), el("ul", {}, [...DATA.required[app.language], ...reasonSentences(verdict, summary), ...publishedOnly()].map((s) => el("li", {}, s)))];
   return section("verdict", t("verdict.title"), box, whatIfBox(), refused ? null : worldsChart(), obstacles,
     el("h3", {}, t("verdict.rests")), el("ul", {}, limits().map((s) => el("li", {}, s))));
 }
@@ -62,7 +62,8 @@ function limits() {
 /** The what-if beside the published verdict: marked as such, hidden while there is none. */
 function whatIfBox() {
   const text = el("p", { class: "verdict-text", id: "whatif-verdict" });
-  const box = el("div", { class: "whatif-box" }, el("p", { class: "mark" }, t("whatif.mark")), text);
+  const note = DATA.decision.required_margins.length ? el("p", {}, t("whatif.required")) : null;
+  const box = el("div", { class: "whatif-box" }, el("p", { class: "mark" }, t("whatif.mark")), text, note);
   onUpdate((current) => {
     box.hidden = !app.isWhatIf;
     setText(text, app.isWhatIf ? verdictSentence(current.verdict) : "");

@@ -47,7 +47,7 @@ function publishedFigures() {
   const summary = { order, leader, organizations, pairs, nextPair, standOut: found.p_stand_out };
   const verdict = {
     outcome: found.outcome, leader, standOut: found.p_stand_out, per: found.per, confidence: found.confidence_required,
-    near: found.needs_more_draws, set: found.smallest_set.map(placeOf),
+    near: found.needs_more_draws, heldBack: found.held_back, set: found.smallest_set.map(placeOf),
   };
   return { setting: publishedSetting(), summary, verdict };
 }
@@ -59,10 +59,11 @@ function computeFigures(setting) {
 
 function judgeSummary(summary, setting) {
   const obstacle = DATA.decision.outcome === "not_estimable" || summary.nothing === true;
-  const outcome = judge(summary.standOut, setting.confidence, RULE.extendWithin, RULE.errors, obstacle);
-  const near = (outcome === "extend" || outcome === "no_selection") && isNearLine(summary.standOut, setting.confidence, RULE.errors);
+  const cleared = judge(summary.standOut, setting.confidence, RULE.extendWithin, RULE.errors, obstacle);
+  const heldBack = cleared === "selected" ? DATA.decision.held_back : null, outcome = heldBack ? DATA.decision.outcome : cleared;
+  const near = (cleared === "extend" || cleared === "no_selection") && isNearLine(summary.standOut, setting.confidence, RULE.errors);
   const set = app.sample ? smallestSet({ ...app.summaryOf(summary) }, app.sample, setting.confidence, RULE.errors) : [];
-  return { outcome, leader: summary.leader, standOut: summary.standOut, per: setting.per, confidence: setting.confidence, near, set };
+  return { outcome, leader: summary.leader, standOut: summary.standOut, per: setting.per, confidence: setting.confidence, near, heldBack, set };
 }
 
 /** What only the draws tell (scores, shares of the first rank), for figures that were read and not computed. */

@@ -51,11 +51,12 @@ function claimWords(per, margin) {
 
 /** The verdict in one or two sentences, with natural frequencies: as `verdict_sentence` of the package. */
 function verdictSentence(verdict) {
-  const { outcome, leader, standOut: found, per, confidence, near } = verdict;
+  const { outcome, leader, standOut: found, per, confidence, near, heldBack } = verdict;
   if (leader === null) return t("verdict.nobody");
   if (outcome === "not_estimable") return t("verdict.not_estimable");
   const [reached, required] = worldsAgainst(found.p, found.mcse, confidence).map(shortWorlds);
   const values = { name: nameOf(leader), claim: claimWords(per, DATA.decision.margin), reached, required };
+  if (heldBack) return t(`verdict.${outcome}.${heldBack}`, values);
   return t(`verdict.${near ? "near" : outcome}`, values);
 }
 
