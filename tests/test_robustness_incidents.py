@@ -16,9 +16,10 @@ from violencescore.model.quantities import initial_vector, quantities
 from violencescore.robustness import handful, monotonicity, staging, suppression, tipping, units, window
 from violencescore.robustness.basis import Basis, first_probabilities, lead_shares
 from violencescore.robustness.changed import Refit, with_incidents, without_incidents
+from violencescore.robustness.insertions import Insertion, inserted
 from violencescore.robustness.searching import least_number
 from violencescore.robustness.staged_worlds import best_placed, staging_options, usual, usual_insertions
-from violencescore.robustness.worlds import Insertion, build_worlds, draw_counts, importance, inserted, learned
+from violencescore.robustness.worlds import build_worlds, draw_counts, importance, learned
 
 
 def quiet(*_: object) -> None:
@@ -354,8 +355,8 @@ def test_the_likelihood_of_a_shifted_window_is_that_of_the_compiled_density(basi
     assert changed.regions == design.regions
     assert changed.kinds == design.kinds
     worlds = build_worlds(shifted, window._rescaled(own, changed), basis.weights, 1)
-    gap = window._log_likelihood(changed, worlds) - _densities(shifted, vectors)
-    old = window._log_likelihood(design, own.worlds) - _densities(basis.tables, vectors)
+    gap = worlds.log_likelihood() - _densities(shifted, vectors)
+    old = own.worlds.log_likelihood() - _densities(basis.tables, vectors)
     np.testing.assert_allclose(gap - old, (gap - old).mean(), atol=1e-5)
 
 

@@ -32,6 +32,7 @@ from violencescore.robustness.ledger import (
     divide_doubt,
     shapley_shares,
 )
+from violencescore.robustness.ties import Ties
 
 ACTORS = ("a", "b", "other")
 
@@ -43,7 +44,7 @@ def incidents_of(harms: list[tuple[int, int, int]]) -> Incidents:
     at = np.arange(n)
     return Incidents(
         pd.Index([f"I{i}" for i in at]), at, np.ones(n, dtype=bool), np.arange(n + 1), np.zeros(n, dtype=np.int64),
-        low, best, high,
+        low, best, high, Ties(at, np.full(n, -1), np.full(n, -1)),
     )  # fmt: skip
 
 
@@ -55,7 +56,9 @@ def chances_of(honest: np.ndarray, staged: np.ndarray) -> Chances:
         total = np.maximum(weight.sum(axis=2, keepdims=True), 1e-300)
         return (weight.cumsum(axis=2) / total).astype(np.float32)
 
-    return Chances((false / (false + honest.sum(axis=2))).astype(np.float32), below(honest), below(staged))
+    none = np.empty((len(honest), 0, honest.shape[2]), dtype=np.float32)
+    flags = (false / (false + honest.sum(axis=2))).astype(np.float32)
+    return Chances(flags, below(honest), below(staged), none)
 
 
 def ingredients_of(incidents: Incidents, chances: Chances, n: int, **given) -> Ingredients:

@@ -212,10 +212,8 @@ def examine(basis: Basis, progress: Progress) -> Finding:
 
 def _reweighted(basis: Basis, removed: Sequence[int]) -> tuple[Verdict, float]:
     """Return the verdict without some incidents, the draws weighted by one over their likelihood, and Pareto's k."""
-    worlds = basis.worlds
-    groups = worlds.design.incident_group[worlds.incident[list(removed)]]
-    weight, k = importance(-worlds.log_density[..., groups].sum(axis=-1))
-    return basis.verdict_of(worlds.without(removed), weight), k
+    weight, k = importance(-basis.worlds.log_density_of(removed))
+    return basis.verdict_of(basis.worlds.without(removed), weight), k
 
 
 def _guess(basis: Basis, order: Sequence[int], focus: int, taught: FloatArray) -> int:

@@ -28,12 +28,16 @@ from violencescore.robustness.allotment import (
     list_incidents,
     place_incidents,
     sample_noise,
+    settled_chances,
 )
 from violencescore.robustness.basis import Basis, lead_shares
 from violencescore.robustness.findings import Finding, Part, described
+from violencescore.robustness.futures import Stage, another_source, another_week
 from violencescore.robustness.ledger import unreported_draws
 from violencescore.robustness.margins import Margin
-from violencescore.robustness.waiting import Value, another_source, another_week, audit_value, value_of_futures
+from violencescore.robustness.ties import ends_of
+from violencescore.robustness.waiting import Value, audit_value, value_of_futures
+from violencescore.robustness.worlds import strata_on
 from violencescore.sampling import Progress
 
 if TYPE_CHECKING:
@@ -104,8 +108,9 @@ def examine(basis: Basis, progress: Progress) -> Finding:
     ground = _ground(basis, N_DRAWS, rng)
     leads = ground.now.argmax(axis=1) == int(ground.now.mean(axis=0).argmax())
     independent = float(effective_size(leads.astype(float)[None, None])[0]) / len(leads)
+    chances = settled_chances(ground.design, ground.draws, ground.incidents, ground.chances, ground.placed)
     settled = adjudication_table(
-        ground.incidents, ground.chances, ground.placed, ground.stakes, ground.design.actors, independent=independent
+        ground.incidents, chances, ground.placed, ground.stakes, ground.design.actors, independent=independent
     )
     progress("information", 1, 3)
     values, missing = _waiting(basis, _ground(basis, N_WAITING, rng), rng, progress)
@@ -126,7 +131,9 @@ def _waiting(
     found: dict[str, Value] = {}
     missing = []
     try:
-        week = another_week(design, incidents, placed, ground.draws, rng)
+        end = pd.Timestamp(basis.window.end)
+        stage = Stage(ends_of(design, basis.tables), strata_on(basis.tables, design, end))
+        week = another_week(design, incidents, placed, ground.draws, stage, rng)
         found["another week"] = value_of_futures(week, ground.now, ground.stakes, same_truth=False)
     except RefusedError as refusal:
         missing.append(f"Another week: {refusal}")

@@ -38,6 +38,7 @@ from violencescore.robustness.allotment import (
     allotted_scores,
     flat_draws,
     group_chances,
+    join_chances,
     list_incidents,
     sample_noise,
 )
@@ -191,7 +192,7 @@ def build_ledger(
     ingredients = Ingredients(
         incidents,
         scoring,
-        _joined(chances, hybrid),
+        chances if hybrid is None else join_chances((chances, hybrid)),
         None if matching is None else matching.partner,
         sample_noise(n, incidents, rng),
         rng.integers(len(scoring.weights), size=n),
@@ -222,13 +223,6 @@ def divide_doubt(
     each = shapley_shares(ingredients.parts, explained(first, ingredients.simulate, others))
     error = np.zeros(len(ids)) if p_error is None else p_error
     return _table(each, ids, error), first.mean(axis=0)
-
-
-def _joined(chances: Chances, hybrid: Chances | None) -> Chances:
-    """Put the chances of hybrid draws behind those of the draws."""
-    if hybrid is None:
-        return chances
-    return Chances(*(np.concatenate([getattr(c, name) for c in (chances, hybrid)]) for name in vars(chances)))
 
 
 def _shifted(n: int, rng: np.random.Generator) -> IntArray:

@@ -14,7 +14,8 @@ from violencescore.bench.likelihood import naming_probabilities
 from violencescore.montecarlo import FloatArray
 from violencescore.names import CHAIN, DRAW, WINDOW
 from violencescore.robustness.basis import Basis
-from violencescore.robustness.worlds import Insertion, inserted, learned
+from violencescore.robustness.insertions import Insertion, inserted, inserted_together
+from violencescore.robustness.worlds import learned
 
 IntArray = npt.NDArray[np.int64]
 
@@ -33,7 +34,7 @@ class Staged:
     insertions
         What they look like.
     log_density
-        Of each (chain, draw, incident).
+        Of each, given those before it (chain, draw, incident).
     taught
         How far each moves the mean of each score by what the model learns from it (incident, organization).
     place
@@ -80,15 +81,18 @@ def staged_worlds(basis: Basis, insertions: Sequence[Insertion], seed: int) -> S
     kinds = basis.worlds.design.kinds
     harm = np.array([weights.get(kinds[i.kind], 0.0) * usual_harm(basis, i.kind) for i in insertions])
     u = np.random.default_rng(seed).random((*basis.worlds.shape, len(insertions)))
-    below = np.cumsum(share, axis=-1)[..., which, :]
-    actor = (u[..., None] > below[..., :-1]).sum(axis=-1)
+    if (together := inserted_together(basis.worlds, insertions, u)) is not None:
+        log_density, actor = together
+    else:
+        below = np.cumsum(share, axis=-1)[..., which, :]
+        log_density, actor = density[..., which], (u[..., None] > below[..., :-1]).sum(axis=-1, dtype=np.int16)
     organization = np.full(len(basis.worlds.design.actors), -1)
     organization[basis.worlds.ranked] = np.arange(len(basis.worlds.ranked))
     place = organization[actor]
     size = np.take_along_axis(basis.worlds.size, np.maximum(place, 0), axis=-1)
     totals = basis.worlds.totals()
     taught = learned(totals, density)[which]
-    return Staged(tuple(insertions), density[..., which], taught, place, harm / size, totals)
+    return Staged(tuple(insertions), log_density, taught, place, harm / size, totals)
 
 
 def best_placed(basis: Basis, framer: str, framed: str, n: int, options: Options | None = None) -> Staged:
