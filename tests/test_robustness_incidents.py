@@ -13,7 +13,7 @@ from robustness_cases import fitted_basis, hand_made, normal_harm
 from violencescore.attribution import attribute_draws
 from violencescore.fitting import Fit
 from violencescore.model.quantities import initial_vector, quantities
-from violencescore.robustness import handful, monotonicity, staging, suppression, tipping, units, window
+from violencescore.robustness import handful, monotonicity, staging, tipping, units, window
 from violencescore.robustness.basis import Basis, first_probabilities, lead_shares
 from violencescore.robustness.changed import Refit, with_incidents, without_incidents
 from violencescore.robustness.insertions import Insertion, inserted
@@ -301,28 +301,6 @@ def test_a_category_that_weighs_nothing_returns_nothing_to_a_stager(basis: Basis
     nothing = table[table["times"] == 0.0]
     assert (nothing["weight"] == 0).all()
     assert set(table["framer_id"]) == {basis.leader}
-
-
-# Suppression.
-
-
-def test_reporting_in_full_changes_nothing_and_hiding_more_hides_no_less(basis: Basis) -> None:
-    curve = suppression.suppression_curve(basis, (1.0, 0.5, 0.2))
-    base = first_probabilities(basis.worlds.totals())
-    for k, organization in enumerate(basis.ids):
-        for what, sign in (("hidden", 1), ("gained", -1)):
-            own = curve[(curve["organization_id"] == organization) & (curve["what"] == what)]
-            p = own["p_first"].to_numpy()
-            assert p[0] == base[k].p
-            assert (np.diff(sign * p) >= 0).all()
-
-
-def test_unrecorded_incidents_are_as_many_as_the_reporting_says() -> None:
-    u = np.random.default_rng(0).random(100_000)
-    for rho in (0.8, 0.4):
-        assert suppression._unseen(u, rho).mean() == pytest.approx((1 - rho) / rho, rel=0.02)
-    assert (suppression._unseen(u, 0.3) >= suppression._unseen(u, 0.6)).all()
-    assert (suppression._unseen(u, 1.0) == 0).all()
 
 
 # The window.

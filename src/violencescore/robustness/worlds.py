@@ -19,7 +19,7 @@ from violencescore.assessment import Assessment
 from violencescore.bench.likelihood import group_weights, thin_draws
 from violencescore.design import Design, build_design
 from violencescore.methodology import Window
-from violencescore.names import CHAIN, DRAW, ORGANIZATION, WINDOW
+from violencescore.names import CATEGORY, CHAIN, DRAW, ORGANIZATION, UNREPORTED, WINDOW
 from violencescore.robustness.series import (
     Gap,
     Series,
@@ -67,6 +67,9 @@ class Worlds:
         Index among the actors of each rankable organization.
     size
         What scores are divided by (chain, draw, organization).
+    unlisted
+        Weighted harm of incidents that no source lists, where it is estimated, zeros elsewhere; as the verdict's draws
+        have it, and kept whatever is changed of the recorded ones (chain, draw, organization).
     stratum
         Of staging: that of an incident of each kind in the middle of the window (kind).
     series
@@ -81,6 +84,7 @@ class Worlds:
     log_density: FloatArray
     ranked: IntArray
     size: FloatArray
+    unlisted: FloatArray
     stratum: IntArray
     series: Series | None = None
 
@@ -95,7 +99,7 @@ class Worlds:
         n, n_actors = self.shape[0] * self.shape[1], len(self.design.actors)
         place = np.arange(n)[:, None] * n_actors + actor.reshape(n, -1)
         sums = np.bincount(place.ravel(), weights=value.ravel(), minlength=n * n_actors)
-        return np.asarray(sums.reshape(*self.shape, n_actors)[..., self.ranked] / self.size)
+        return np.asarray((sums.reshape(*self.shape, n_actors)[..., self.ranked] + self.unlisted) / self.size)
 
     def without(self, removed: Sequence[int]) -> FloatArray:
         """Return the scores without some incidents, by their place in ``incident``."""
@@ -167,6 +171,7 @@ def build_worlds(
         log_density=density.reshape(*shape, -1),
         ranked=np.flatnonzero(design.rankable),
         size=_sizes(assessment, posterior, n_draws, shape, int(design.rankable.sum())),
+        unlisted=_unlisted(posterior, weights, n_draws, shape, int(design.rankable.sum())),
         stratum=_middle_strata(assessment, design),
         series=series,
     )
@@ -271,6 +276,16 @@ def draw_counts(low: int, best: int, high: int, shape: tuple[int, int], rng: np.
     down = (high - support + 1) / (high - best + 1)
     chance = np.minimum(up, down)
     return rng.choice(support, size=shape, p=chance / chance.sum()).astype(np.float64)
+
+
+def _unlisted(
+    posterior: xr.DataTree, weights: xr.DataArray, n_draws: int, shape: tuple[int, int], n_ranked: int
+) -> FloatArray:
+    if "harms" not in posterior.children or UNREPORTED not in posterior["harms"]:
+        return np.zeros((*shape, n_ranked))
+    harm = thin_draws(posterior["harms"].to_dataset()[[UNREPORTED]], n_draws)[UNREPORTED]
+    found = (harm * weights.reindex({CATEGORY: harm[CATEGORY]}, fill_value=0.0)).sum(CATEGORY)
+    return np.asarray(found.transpose(CHAIN, DRAW, ORGANIZATION).values, dtype=np.float64)
 
 
 def _sizes(
