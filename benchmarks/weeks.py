@@ -110,7 +110,9 @@ def _with_week(assessment: Assessment, design, seen, like: list[int], rng: np.ra
             if a < len(design.actors)
         )
     ]
-    evidence = pd.DataFrame(said).assign(origin="", source_id="")
+    evidence = pd.DataFrame(said, columns=["incident_id", "channel", "organization_id", "piece"]).assign(
+        origin="", source_id=""
+    )
     longer = window.model_copy(update={"end": window.end + timedelta(days=7)})
     tables = {"incidents": incidents.assign(period="window"), "harms": harms, "evidence": evidence}
     return dataclasses.replace(

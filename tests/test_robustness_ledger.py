@@ -202,7 +202,7 @@ def test_worlds_keep_what_they_share() -> None:
     incidents, chances = incidents_of([(1, 2, 4)] * 3), chances_of(honest, staged)
     noise = sample_noise(n, incidents, rng)
     itself = np.arange(n)
-    rows = Rows(itself, itself, itself, itself, np.zeros(n, dtype=np.int64))
+    rows = Rows(itself, itself, itself, itself, np.zeros(n, dtype=np.int64), itself)
     scores = allotted_scores(incidents, chances, noise, np.ones((1, 1)), rows)
     placed = place_incidents(incidents, chances, noise, np.ones(1))
     np.testing.assert_allclose(placed.scores, scores)

@@ -292,7 +292,7 @@ def test_the_ledgers_worlds_have_the_scores_of_those_placed_one_by_one() -> None
     incidents, chances = list_incidents(design, tables()), group_chances(design, flat_draws(worlds.quantities))
     noise, weights = sample_noise(chances.n_draws, incidents, rng), rng.random(len(design.categories))
     itself = np.arange(chances.n_draws)
-    rows = Rows(itself, itself, itself, itself, np.zeros_like(itself))
+    rows = Rows(itself, itself, itself, itself, np.zeros_like(itself), itself)
     scores = allotted_scores(incidents, chances, noise, weights[None], rows)
     np.testing.assert_allclose(scores, place_incidents(incidents, chances, noise, weights).scores)
 

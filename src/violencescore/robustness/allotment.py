@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,9 +63,15 @@ class Incidents:
     ties: Ties
 
 
-def list_incidents(design: Design, assessment: Assessment) -> Incidents:
-    """Return the incidents of a design with their harms."""
-    window = design.groups.period[design.incident_group] == design.periods.index(WINDOW)
+def list_incidents(design: Design, assessment: Assessment, *, everywhere: bool = False) -> Incidents:
+    """Return the incidents of a design with their harms.
+
+    Parameters
+    ----------
+    everywhere
+        Whether harms outside the window count as well, as they do for scores of the rate.
+    """
+    window = everywhere | (design.groups.period[design.incident_group] == design.periods.index(WINDOW))
     table = assessment.harms
     owner = np.asarray(design.incident_id.get_indexer(pd.Index(table["incident_id"])), dtype=np.int64)
     category = np.asarray(pd.Index(design.categories).get_indexer(pd.Index(table["category"])), dtype=np.int64)
@@ -230,10 +237,11 @@ def pick(below: SingleArray, u: float) -> int:
 
 
 @njit(**OPTIONS)
-def _amount(
+def amount_of(
     start: IntArray, category: IntArray, low: IntArray, best: IntArray, high: IntArray, weight: FloatArray,
     u: SingleArray, i: int,
 ) -> float:  # fmt: skip
+    """Return the weighted harm of an incident, its counts by a number from 0 to 1 for each of its harms."""
     total = 0.0
     for h in range(start[i], start[i + 1]):
         n = best[h] if low[h] == high[h] else count_at(low[h], best[h], high[h], u[h])
@@ -242,16 +250,19 @@ def _amount(
 
 
 @njit(**OPTIONS)
-def _who(
-    staged: float, honest_below: SingleArray, staged_below: SingleArray, repeats: float, above: int,
-    u_staging: float, u: float,
+def draw_who(
+    staged: SingleArray, honest_below: SingleArray, staged_below: SingleArray, repeats: SingleArray, ties: Ties,
+    group: IntArray, who: npt.NDArray[np.integer[Any]], t: int, i: int, u_staging: float, u: float,
 ) -> int:  # fmt: skip
-    """Return who did an incident, given who did the one that it may repeat (``above``, -1 for none)."""
-    if above >= 0:
-        if u < repeats:
+    """Return who did an incident, by the chances in row ``t``; the one that it may repeat stands in ``who`` already."""
+    g = group[i]
+    if ties.parent[i] >= 0:
+        above = int(who[ties.parent[i]])
+        repeated = float(repeats[t, ties.node[i], above])
+        if u < repeated:
             return above
-        u = (u - repeats) / (1.0 - repeats)
-    k: int = pick(staged_below if u_staging < staged else honest_below, u)
+        u = (u - repeated) / (1.0 - repeated)
+    k: int = pick(staged_below[t, g] if u_staging < staged[t, g] else honest_below[t, g], u)
     return k
 
 
@@ -268,29 +279,29 @@ def _allot(
         t = table_row[d]
         weight = weights[weight_row[d]]
         for i in ties.order:
-            node, parent = ties.node[i], ties.parent[i]
-            if not in_window[i] and node < 0:
+            if not in_window[i] and ties.node[i] < 0:
                 continue
-            g = group[i]
-            above = who[parent] if parent >= 0 else -1
-            repeated = float(repeats[t, node, above]) if above >= 0 else 0.0
-            who[i] = _who(
-                staged[t, g], honest_below[t, g], staged_below[t, g], repeated, above,
+            who[i] = draw_who(
+                staged, honest_below, staged_below, repeats, ties, group, who, t, i,
                 u_staging[staging_row[d], i], u_who[who_row[d], i],
             )  # fmt: skip
             if in_window[i]:
-                scores[d, who[i]] += _amount(start, category, low, best, high, weight, u_count[count_row[d]], i)
+                scores[d, who[i]] += amount_of(start, category, low, best, high, weight, u_count[count_row[d]], i)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Which row each ingredient of a world is taken from, by world: of chances, noise and weights (world,)."""
+    """Which row each ingredient of a world is taken from, by world: of chances, noise and weights (world,).
+
+    ``severity`` counts for scores of the rate only.
+    """
 
     chances: IntArray
     staging: IntArray
     perpetrator: IntArray
     count: IntArray
     weights: IntArray
+    severity: IntArray
 
 
 def allotted_scores(
@@ -343,13 +354,10 @@ def _place(
 ) -> None:  # fmt: skip
     for d in range(who.shape[0]):
         for i in ties.order:
-            g, node, parent = group[i], ties.node[i], ties.parent[i]
-            above = int(who[d, parent]) if parent >= 0 else -1
-            repeated = float(repeats[d, node, above]) if above >= 0 else 0.0
-            who[d, i] = _who(
-                staged[d, g], honest_below[d, g], staged_below[d, g], repeated, above, u_staging[d, i], u_who[d, i]
+            who[d, i] = draw_who(
+                staged, honest_below, staged_below, repeats, ties, group, who[d], d, i, u_staging[d, i], u_who[d, i]
             )
-            amount[d, i] = _amount(start, category, low, best, high, weight, u_count[d], i)
+            amount[d, i] = amount_of(start, category, low, best, high, weight, u_count[d], i)
             scores[d, who[d, i]] += amount[d, i]
 
 
