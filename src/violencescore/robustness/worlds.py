@@ -93,6 +93,12 @@ class Worlds:
         """Chains and draws."""
         return self.actor.shape[0], self.actor.shape[1]
 
+    @property
+    def first_order(self) -> str:
+        """How numbers are found that guess what the model learns."""
+        found = "draws, to first order"
+        return found if self.series is None else f"{found}, in a series each as if it came or went alone"
+
     def totals(self, value: FloatArray | None = None, actor: Actors | None = None) -> FloatArray:
         """Return the scores with other values, or other perpetrators, of the incidents (chain, draw, organization)."""
         value, actor = self.value if value is None else value, self.actor if actor is None else actor
