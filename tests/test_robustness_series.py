@@ -3,18 +3,22 @@
 import dataclasses
 import itertools
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from conftest import RELAXED
 from design_cases import build_case, simulated
-from robustness_cases import hand_made, normal_harm
+from robustness_cases import fitted_basis, hand_made, normal_harm
 
-from violencescore.assessment import Assessment
+from violencescore.assessment import Assessment, read_assessment
 from violencescore.attribution import attribute_draws
+from violencescore.fitting import fit_assessment
 from violencescore.model.quantities import initial_vector, quantities
 from violencescore.model_options import Episodes
+from violencescore.robustness import window
 from violencescore.robustness.allotment import (
     Rows,
     allotted_scores,
@@ -29,9 +33,12 @@ from violencescore.robustness.basis import Basis
 from violencescore.robustness.changed import with_incidents, without_incidents
 from violencescore.robustness.insertions import Insertion, inserted, inserted_together
 from violencescore.robustness.matching import log_evidence
+from violencescore.robustness.parts import PARTS
+from violencescore.robustness.passport import examine_parts
 from violencescore.robustness.series import node_arrays
 from violencescore.robustness.ties import Tied, draw_again, given_neighbours, incident_of_nodes
 from violencescore.robustness.worlds import Worlds, build_worlds
+from violencescore.simulation import simulate_world, write_simulation
 
 ROUNDING = 3e-5
 """What single precision leaves of a log density."""
@@ -302,3 +309,24 @@ def test_exchanges_of_false_flags_are_judged_by_the_whole_forest() -> None:
     total = worlds.quantities["rate"].sum(["kind", "period", "actor"]).values.ravel()
     found = log_evidence(worlds.design, flat_draws(worlds.quantities)) - total
     np.testing.assert_allclose(found, worlds.log_likelihood().ravel(), atol=ROUNDING)
+
+
+def test_every_part_on_single_incidents_answers_under_the_cautious_methodology(tmp_path: Path) -> None:
+    write_simulation(simulate_world("episodes", 3, 110), tmp_path / "world")
+    rules = tmp_path / "world" / "methodology.toml"
+    text = rules.read_text(encoding="utf-8")
+    assert 'extends = "kleiman-2011"' in text
+    rules.write_text(text.replace('"kleiman-2011"', '"kleiman-2011-cautious"') + RELAXED, encoding="utf-8")
+    fit = fit_assessment(read_assessment(tmp_path / "world"), draws=60, tune=80, chains=2)
+    basis = fitted_basis(fit, tmp_path / "world")
+    assert basis.worlds.series is not None
+    needing = [part for part in PARTS if part.needs_tables and part.name != "window"]
+    passport = examine_parts(basis, needing)
+    assert passport.left_out == {}
+    assert {finding.part for finding in passport.findings} == {part.name for part in needing}
+    budget = next(f for f in passport.findings if f.part == "staging").tables["budget"]
+    assert "as if it came or went alone" in budget.attrs["method"]
+    # A window that does not move is the window.
+    found = window.reweighted(basis, window.shifted_assessment(basis, 0))
+    assert found is not None
+    np.testing.assert_allclose(found[1], 1 / found[1].size, rtol=1e-4)

@@ -92,8 +92,9 @@ def evidence(theta: int, k: int, said: tuple[int, int]) -> float:
 
 def nested_week(bond: float) -> tuple[float, float]:
     """Probability of naming rightly the first of the longer window: as things stand, and after the week."""
-    joint: dict[tuple, np.ndarray] = defaultdict(lambda: np.zeros(2))
     looks = [(h, g) for h in (0, 1, 3) for g in (0, 1, 3)]
+    # By how many came, and what was said of each.
+    joint = [np.zeros((*(len(looks),) * n, 2)) for n in range(MOST + 1)]
     for theta in range(2):
         total = RATE[theta].sum()
         seen = np.array([[evidence(theta, k, look) for k in range(3)] for look in looks])
@@ -113,12 +114,11 @@ def nested_week(bond: float) -> tuple[float, float]:
                     told = np.ones(())
                     for k in came:
                         told = np.multiply.outer(told, seen[:, k])
-                    for index, q in np.ndenumerate(told):
-                        joint[index] += p * q * first_of(scores)
-    whole = sum(joint.values())
-    reached = whole.sum()
+                    joint[n] += p * told[..., None] * first_of(scores)
+    whole = sum(own.reshape(-1, 2).sum(axis=0) for own in joint)
+    after = sum(own.max(axis=-1).sum() for own in joint)
     now = int(np.argmax(stands_now()))
-    return float(whole[now] / reached), float(sum(v.max() for v in joint.values()) / reached)
+    return float(whole[now] / whole.sum()), float(after / whole.sum())
 
 
 def stands_now() -> np.ndarray:
