@@ -6,7 +6,7 @@ needs them one by one, so they are allotted once more, from the same posterior.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -125,6 +125,12 @@ class Worlds:
         if self.series is not None:
             return log_density_of(self.series, incidents).reshape(self.shape)
         return np.asarray(self.log_density[..., self.design.incident_group[incidents]].sum(axis=-1))
+
+    @cached_property
+    def means(self) -> Mapping[str, FloatArray]:
+        """Posterior means of the named quantities, as one draw."""
+        means = self.quantities.mean([CHAIN, DRAW])
+        return {str(name): values.values[None] for name, values in means.data_vars.items()}
 
     @cached_property
     def _gaps(self) -> dict[int, Gap]:
