@@ -110,7 +110,7 @@ def budget_table(basis: Basis, seed: int, progress: Progress) -> pd.DataFrame:
     progress("staging", len(framed_ones), len(framed_ones))
     columns = ["framer_id", "framed_id", "placed", "budget", "to_name", "pareto_k", "kind", "region"]
     table = pd.DataFrame(rows, columns=columns)
-    method = f"reweighted, or {basis.worlds.first_order}"
+    method = f"reweighted, or {basis.worlds.first_order.removeprefix('draws, ')}"
     return described(table, "fewest staged incidents after which the verdict is another", method)
 
 
