@@ -114,3 +114,11 @@ def test_what_the_draws_of_a_rate_do_not_hold_is_said(basis: Basis) -> None:
     _, design, _, incidents, *_ = ingredients(2, 0.3)
     with pytest.raises(RefusedError, match="no source lists"):
         build_tendency(design, incidents, None, counts_unlisted=True, rng=np.random.default_rng(0))
+
+
+def test_single_incidents_say_nothing_of_a_verdict_that_what_was_done_does_not_give(basis: Basis) -> None:
+    rates = of_rate(basis)
+    decision = dataclasses.replace(rates.decision, outcome="selected", selected=rates.ids[-1])
+    rates.__dict__["decision"] = decision
+    with pytest.raises(RefusedError, match=rf"about rates \(selected {rates.ids[-1]}\)"):
+        _ = rates.worlds
