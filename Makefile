@@ -38,6 +38,7 @@ bench: setup  ## all benchmarks, with their tables and figures in docs/ (hours: 
 	@scripts/setup-browser
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/robustness.py
+	$(BIN)/python benchmarks/weeks.py
 
 calibration: setup  ## what stated probabilities are worth, in every world (many hours; goes on where it was)
 	$(BIN)/python benchmarks/calibration.py --folder build/ranks --sbc --assessments 200

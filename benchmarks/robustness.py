@@ -23,9 +23,10 @@ from violencescore.fitting import fit_assessment
 from violencescore.robustness import handful
 from violencescore.robustness.basis import Basis, lead_shares, weighted_probability
 from violencescore.robustness.changed import refit, with_incidents, without_incidents
+from violencescore.robustness.insertions import Insertion, inserted
 from violencescore.robustness.monotonicity import _expected_shares
 from violencescore.robustness.staged_worlds import Staged, best_placed, usual, usual_harm
-from violencescore.robustness.worlds import Insertion, importance, inserted
+from violencescore.robustness.worlds import importance
 from violencescore.runs import load_run
 
 REMOVED, BEST, USUAL, CUTS = (1, 2, 3, 4), (1, 2, 3, 4, 5, 6), (4, 8, 12, 16, 20), (0.1, 0.2, 0.3, 0.4)
@@ -84,8 +85,7 @@ def removals(basis: Basis) -> Iterator[dict[str, object]]:
     order = handful.ordered(basis, focus, -1, taught, most=max(REMOVED))
     ids = worlds.design.incident_id[worlds.incident]
     for n in REMOVED:
-        groups = worlds.design.incident_group[worlds.incident[order[:n]]]
-        weight, k = importance(-worlds.log_density[..., groups].sum(axis=-1))
+        weight, k = importance(-worlds.log_density_of(order[:n]))
         first_order = handful.remove(basis, order[:n], focus, taught).p_first.p
         reweighted = _share(worlds.without(order[:n]), focus, weight)
         changed = without_incidents(basis.tables, [ids[i] for i in order[:n]])

@@ -46,11 +46,11 @@ changes changes.rows changes.choices changes.causes changes.comparison report.ch
 rounds rounds.ledger rounds.facts rounds.history rounds.conduct rounds.standing rounds.statements rounds.successor rounds.verification
 report.rounds report.round_figures
 elicitation elicitation.forms elicitation.agreement report.elicitation
-robustness.worlds robustness.basis robustness.findings robustness.changed robustness.searching
+robustness.series robustness.worlds robustness.insertions robustness.basis robustness.findings robustness.changed robustness.searching
 robustness.deterrence robustness.handful robustness.monotonicity robustness.staged_worlds robustness.tipping robustness.staged_returns
 robustness.staging robustness.suppression robustness.window robustness.units
 robustness.paths robustness.nearest robustness.panelists robustness.weights robustness.revenue
-robustness.allotment robustness.matching robustness.ledger robustness.adjudicating robustness.waiting robustness.information
+robustness.ties robustness.allotment robustness.tendency robustness.matching robustness.ledger robustness.adjudicating robustness.futures robustness.waiting robustness.information
 robustness.parts robustness.passport robustness.record
 page_writing commands calibrating workbench_commands listing_commands publishing weighting unit_commands comparing round_commands plotting redteaming doubting cli __main__
 """.split()

@@ -13,12 +13,13 @@ from robustness_cases import fitted_basis, hand_made, normal_harm
 from violencescore.attribution import attribute_draws
 from violencescore.fitting import Fit
 from violencescore.model.quantities import initial_vector, quantities
-from violencescore.robustness import handful, monotonicity, staging, suppression, tipping, units, window
+from violencescore.robustness import handful, monotonicity, staging, tipping, units, window
 from violencescore.robustness.basis import Basis, first_probabilities, lead_shares
 from violencescore.robustness.changed import Refit, with_incidents, without_incidents
+from violencescore.robustness.insertions import Insertion, inserted
 from violencescore.robustness.searching import least_number
 from violencescore.robustness.staged_worlds import best_placed, staging_options, usual, usual_insertions
-from violencescore.robustness.worlds import Insertion, build_worlds, draw_counts, importance, inserted, learned
+from violencescore.robustness.worlds import build_worlds, draw_counts, importance, learned
 
 
 def quiet(*_: object) -> None:
@@ -302,28 +303,6 @@ def test_a_category_that_weighs_nothing_returns_nothing_to_a_stager(basis: Basis
     assert set(table["framer_id"]) == {basis.leader}
 
 
-# Suppression.
-
-
-def test_reporting_in_full_changes_nothing_and_hiding_more_hides_no_less(basis: Basis) -> None:
-    curve = suppression.suppression_curve(basis, (1.0, 0.5, 0.2))
-    base = first_probabilities(basis.worlds.totals())
-    for k, organization in enumerate(basis.ids):
-        for what, sign in (("hidden", 1), ("gained", -1)):
-            own = curve[(curve["organization_id"] == organization) & (curve["what"] == what)]
-            p = own["p_first"].to_numpy()
-            assert p[0] == base[k].p
-            assert (np.diff(sign * p) >= 0).all()
-
-
-def test_unrecorded_incidents_are_as_many_as_the_reporting_says() -> None:
-    u = np.random.default_rng(0).random(100_000)
-    for rho in (0.8, 0.4):
-        assert suppression._unseen(u, rho).mean() == pytest.approx((1 - rho) / rho, rel=0.02)
-    assert (suppression._unseen(u, 0.3) >= suppression._unseen(u, 0.6)).all()
-    assert (suppression._unseen(u, 1.0) == 0).all()
-
-
 # The window.
 
 
@@ -354,8 +333,8 @@ def test_the_likelihood_of_a_shifted_window_is_that_of_the_compiled_density(basi
     assert changed.regions == design.regions
     assert changed.kinds == design.kinds
     worlds = build_worlds(shifted, window._rescaled(own, changed), basis.weights, 1)
-    gap = window._log_likelihood(changed, worlds) - _densities(shifted, vectors)
-    old = window._log_likelihood(design, own.worlds) - _densities(basis.tables, vectors)
+    gap = worlds.log_likelihood() - _densities(shifted, vectors)
+    old = own.worlds.log_likelihood() - _densities(basis.tables, vectors)
     np.testing.assert_allclose(gap - old, (gap - old).mean(), atol=1e-5)
 
 

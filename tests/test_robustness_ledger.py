@@ -32,6 +32,7 @@ from violencescore.robustness.ledger import (
     divide_doubt,
     shapley_shares,
 )
+from violencescore.robustness.ties import Ties
 
 ACTORS = ("a", "b", "other")
 
@@ -43,7 +44,7 @@ def incidents_of(harms: list[tuple[int, int, int]]) -> Incidents:
     at = np.arange(n)
     return Incidents(
         pd.Index([f"I{i}" for i in at]), at, np.ones(n, dtype=bool), np.arange(n + 1), np.zeros(n, dtype=np.int64),
-        low, best, high,
+        low, best, high, Ties(at, np.full(n, -1), np.full(n, -1)),
     )  # fmt: skip
 
 
@@ -55,7 +56,9 @@ def chances_of(honest: np.ndarray, staged: np.ndarray) -> Chances:
         total = np.maximum(weight.sum(axis=2, keepdims=True), 1e-300)
         return (weight.cumsum(axis=2) / total).astype(np.float32)
 
-    return Chances((false / (false + honest.sum(axis=2))).astype(np.float32), below(honest), below(staged))
+    none = np.empty((len(honest), 0, honest.shape[2]), dtype=np.float32)
+    flags = (false / (false + honest.sum(axis=2))).astype(np.float32)
+    return Chances(flags, below(honest), below(staged), none)
 
 
 def ingredients_of(incidents: Incidents, chances: Chances, n: int, **given) -> Ingredients:
@@ -199,7 +202,7 @@ def test_worlds_keep_what_they_share() -> None:
     incidents, chances = incidents_of([(1, 2, 4)] * 3), chances_of(honest, staged)
     noise = sample_noise(n, incidents, rng)
     itself = np.arange(n)
-    rows = Rows(itself, itself, itself, itself, np.zeros(n, dtype=np.int64))
+    rows = Rows(itself, itself, itself, itself, np.zeros(n, dtype=np.int64), itself)
     scores = allotted_scores(incidents, chances, noise, np.ones((1, 1)), rows)
     placed = place_incidents(incidents, chances, noise, np.ones(1))
     np.testing.assert_allclose(placed.scores, scores)

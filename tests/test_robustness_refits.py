@@ -1,5 +1,7 @@
 """Budgets and removal sets of the embedded example against refits: the verdict changes there, and not one before."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -12,12 +14,18 @@ from violencescore.robustness.basis import Basis
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def basis() -> Basis:
-    fitted = fit_assessment(read_assessment(example_folder()))
+@pytest.fixture(scope="module", params=["kleiman-2011", "kleiman-2011-cautious"])
+def basis(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Basis:
+    """The example as it is, and with incidents in series, echoes and campaigns."""
+    folder = tmp_path_factory.mktemp("example") / "tables"
+    shutil.copytree(example_folder(), folder)
+    rules = folder / "methodology.toml"
+    text = rules.read_text(encoding="utf-8").replace('extends = "kleiman-2011"', f'extends = "{request.param}"')
+    rules.write_text(text, encoding="utf-8")
+    fitted = fit_assessment(read_assessment(folder))
     methodology = fitted.assessment.methodology
     diagnostics = fitted.diagnostics.to_json_dict({})
-    return Basis(fitted.posterior, methodology, diagnostics, fitted.assessment, example_folder(), 12, 20111222)
+    return Basis(fitted.posterior, methodology, diagnostics, fitted.assessment, folder, 12, 20111222)
 
 
 def quiet(*_: object) -> None:

@@ -266,7 +266,7 @@ def attribute(
                         expected[d, k, a] += tendency * np.random.gamma(mean / spread) * spread
 
 
-def _severity(design: Design) -> tuple[FloatArray, FloatArray]:
+def severities(design: Design) -> tuple[FloatArray, FloatArray]:
     """Mean harm of an incident, and its variance over its mean, by kind and category (kind, category)."""
     groups, profiles = design.groups, design.profiles
     kind = groups.kind[profiles.group]
@@ -287,7 +287,7 @@ def _severity(design: Design) -> tuple[FloatArray, FloatArray]:
 def _arguments(kernel: Kernel, design: Design) -> tuple[Any, ...]:
     """What ``attribute`` takes between the draws and what it fills, in the order of the kernel's groups."""
     groups, place = design.groups, _places(kernel)
-    severity, dispersion = _severity(design)
+    severity, dispersion = severities(design)
     return (
         kernel.forward_arguments(),
         *kernel.arguments[-2:],

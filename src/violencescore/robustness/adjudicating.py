@@ -70,9 +70,23 @@ def _first_two(
 
 
 @njit(**OPTIONS)
+def _first_with(value: FloatArray, best: int, r: int, more: float) -> int:
+    """Return who is first once ``r``, where ``best`` was, has so much more; or less, in scores of the rate."""
+    if r != best:
+        return r if value[r] + more > value[best] else best
+    if more >= 0.0:
+        return best
+    first, top = r, value[r] + more
+    for k in range(value.size):
+        if k != r and value[k] > top:
+            first, top = k, value[k]
+    return first
+
+
+@njit(**OPTIONS)
 def _ask(
     staged: SingleArray, honest_below: SingleArray, staged_below: SingleArray, group: IntArray,
-    who: npt.NDArray[np.int16], amount: SingleArray, scores: FloatArray, ranked: IntArray, place: IntArray,
+    who: npt.NDArray[np.int16], worth: SingleArray, scores: FloatArray, ranked: IntArray, place: IntArray,
     divisor: FloatArray, block: IntArray, choice: npt.NDArray[np.int8], joint: FloatArray, moved: FloatArray,
 ) -> None:  # fmt: skip
     """Give each incident to each actor in each draw.
@@ -88,14 +102,14 @@ def _ask(
     for d in range(who.shape[0]):
         for i in range(group.size):
             g = group[i]
-            own = float(amount[d, i])
+            own = float(worth[d, i, who[d, i]])
             best = _first_two(scores[d], own, who[d, i], ranked, divisor[d], value)
             gain0, gain1 = 0.0, 0.0
             for j in range(n_actors):
                 first = best
                 r = place[j]
-                if r >= 0 and value[r] + own / divisor[d, r] > value[best]:
-                    first = r
+                if r >= 0:
+                    first = _first_with(value, best, r, float(worth[d, i, j]) / divisor[d, r])
                 for flag in range(2):
                     below = staged_below[d, g] if flag == 1 else honest_below[d, g]
                     share = float(below[j] - (below[j - 1] if j > 0 else 0.0))
@@ -129,6 +143,7 @@ def adjudication_table(
     stakes: Stakes,
     actors: Sequence[str],
     *,
+    worth: SingleArray | None = None,
     independent: float = 1.0,
 ) -> pd.DataFrame:
     """Return what settling each incident would be worth.
@@ -139,6 +154,9 @@ def adjudication_table(
         As `allotment.place_incidents` builds them of the chances and the weights that count.
     actors
         Ids of all actors.
+    worth
+        What each incident adds to the score of each actor if it is that one's (draw, incident, actor); its amount,
+        whosever it is, unless given.
     independent
         Effective draws over draws, for the errors.
 
@@ -161,8 +179,10 @@ def adjudication_table(
     scores = placed.scores + _JITTER * max(float(np.abs(placed.scores).max()), 1e-300) * rng.random(placed.scores.shape)
     shape = (N_BLOCKS, len(incidents.group), 2 * len(actors), len(stakes.ids))
     joint = np.zeros(shape)
+    if worth is None:
+        worth = np.broadcast_to(placed.amount[:, :, None], (*placed.amount.shape, len(actors)))
     fixed = (
-        chances.staged, chances.honest_below, chances.staged_below, incidents.group, placed.who, placed.amount,
+        chances.staged, chances.honest_below, chances.staged_below, incidents.group, placed.who, worth,
         scores, stakes.ranked, place, stakes.divisor, block,
     )  # fmt: skip
     nothing = np.empty((N_BLOCKS, 0, 0, 2), dtype=np.int8)

@@ -139,9 +139,15 @@ class Basis:
         Raises
         ------
         RefusedError
-            If the tables are not at hand.
+            If the tables are not at hand; or if scores are of the rate, and what was done gives another verdict.
         """
-        return build_worlds(self.tables, self.posterior, self.weights, self.seed)
+        worlds = build_worlds(self.tables, self.posterior, self.weights, self.seed)
+        if self.methodology.score.estimand == "rate" and (done := self.verdict_of(worlds.totals())) != self.verdict:
+            raise RefusedError(
+                f"The verdict is about rates ({_said(self.verdict)}). Single incidents are what was done, of which the "
+                f"verdict would be another ({_said(done)}): what changes that one says nothing of this."
+            )
+        return worlds
 
     @property
     def tables(self) -> Assessment:
@@ -166,6 +172,11 @@ class Basis:
         found = Probability(float(np.clip(means[lead], 0, 1)), weighted_probability(shares[..., lead]).mcse)
         outcome = judge(found, rule.confidence, rule.extend_within, has_obstacle=False)
         return outcome, self.ids[lead] if outcome == "selected" else None
+
+
+def _said(verdict: Verdict) -> str:
+    outcome, named = verdict
+    return outcome if named is None else f"{outcome} {named}"
 
 
 def lead_shares(values: FloatArray, margin: float = 0.0) -> FloatArray:

@@ -14,7 +14,8 @@ from violencescore.decision import decide
 from violencescore.montecarlo import Probability
 from violencescore.names import WINDOW
 from violencescore.robustness.basis import Basis, Verdict
-from violencescore.robustness.worlds import Insertion, middle_of
+from violencescore.robustness.insertions import Insertion
+from violencescore.robustness.worlds import middle_of
 from violencescore.sampling import Progress, no_progress
 from violencescore.scenario_choices import split_label
 from violencescore.scores import score_draws

@@ -179,7 +179,8 @@ def set_table(basis: Basis, found: Sequence[Removal], focus: int) -> pd.DataFram
     columns = ["incident_id", "date", "region", "kind", "likeliest_id", "p", "harm", "p_first", "mcse"]
     name = basis.names[basis.ids[focus]]
     table = pd.DataFrame(rows, columns=columns)
-    return described(table, f"P({name} first) once the incident and those above it are gone", "draws, to first order")
+    estimand = f"P({name} first) once the incident and those above it are gone"
+    return described(table, estimand, basis.worlds.first_order)
 
 
 def examine(basis: Basis, progress: Progress) -> Finding:
@@ -212,10 +213,8 @@ def examine(basis: Basis, progress: Progress) -> Finding:
 
 def _reweighted(basis: Basis, removed: Sequence[int]) -> tuple[Verdict, float]:
     """Return the verdict without some incidents, the draws weighted by one over their likelihood, and Pareto's k."""
-    worlds = basis.worlds
-    groups = worlds.design.incident_group[worlds.incident[list(removed)]]
-    weight, k = importance(-worlds.log_density[..., groups].sum(axis=-1))
-    return basis.verdict_of(worlds.without(removed), weight), k
+    weight, k = importance(-basis.worlds.log_density_of(removed))
+    return basis.verdict_of(basis.worlds.without(removed), weight), k
 
 
 def _guess(basis: Basis, order: Sequence[int], focus: int, taught: FloatArray) -> int:
@@ -228,7 +227,7 @@ def _guess(basis: Basis, order: Sequence[int], focus: int, taught: FloatArray) -
 def _margin(
     basis: Basis, found: Search, expected: int | None, k: float, focus: int, ids: Sequence[str]
 ) -> tuple[Margin, str]:
-    value, method = found.value(expected), found.method("draws, to first order" if np.isnan(k) else how(k))
+    value, method = found.value(expected), found.method(basis.worlds.first_order if np.isnan(k) else how(k))
     if np.isinf(value):
         said = f"No set of up to {MOST} incidents was found whose removal changes the verdict."
     elif np.isnan(value):

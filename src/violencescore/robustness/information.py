@@ -22,18 +22,24 @@ from violencescore.robustness.allotment import (
     Chances,
     Incidents,
     Placed,
+    SingleArray,
     affordable_draws,
     flat_draws,
     group_chances,
     list_incidents,
     place_incidents,
     sample_noise,
+    settled_chances,
 )
 from violencescore.robustness.basis import Basis, lead_shares
 from violencescore.robustness.findings import Finding, Part, described
+from violencescore.robustness.futures import Future, Stage, another_source, another_week
 from violencescore.robustness.ledger import unreported_draws
 from violencescore.robustness.margins import Margin
-from violencescore.robustness.waiting import Value, another_source, another_week, audit_value, value_of_futures
+from violencescore.robustness.tendency import build_tendency, place_tendencies
+from violencescore.robustness.ties import ends_of
+from violencescore.robustness.waiting import Value, audit_value, value_of_futures
+from violencescore.robustness.worlds import strata_on
 from violencescore.sampling import Progress
 
 if TYPE_CHECKING:
@@ -51,7 +57,7 @@ SHOWN = 15
 
 @dataclass(frozen=True, eq=False)
 class _Ground:
-    """What questions are asked of: draws, and one world of each."""
+    """What questions are asked of: draws, and one world of each; ``worth`` as of `adjudication_table`."""
 
     design: Design
     incidents: Incidents
@@ -59,6 +65,7 @@ class _Ground:
     chances: Chances
     placed: Placed
     stakes: Stakes
+    worth: SingleArray | None = None
 
     @property
     def now(self) -> FloatArray:
@@ -68,24 +75,29 @@ class _Ground:
 
 def _ground(basis: Basis, n_draws: int, rng: np.random.Generator) -> _Ground:
     assessment = basis.tables
-    design = build_design(assessment)
-    incidents = list_incidents(design, assessment)
-    n = affordable_draws(design, n_draws)
+    design, of_rate = build_design(assessment), basis.methodology.score.estimand == "rate"
+    incidents = list_incidents(design, assessment, everywhere=of_rate)
+    n = affordable_draws(design, n_draws, tables=2 if of_rate else 1)
     draws = flat_draws(thin_draws(basis.posterior["posterior"].to_dataset(), n))
     chances = group_chances(design, draws)
     weights = basis.weights.reindex({CATEGORY: list(design.categories)}, fill_value=0.0).values
-    placed = place_incidents(incidents, chances, sample_noise(chances.n_draws, incidents, rng), weights)
+    noise, worth = sample_noise(chances.n_draws, incidents, rng), None
+    harms = thin_draws(basis.posterior["harms"].to_dataset(), n)
+    unreported = unreported_draws(harms, basis.ids, design.categories)
+    if of_rate:
+        tendency = build_tendency(design, incidents, draws, counts_unlisted=unreported is not None, rng=rng)
+        placed, worth = place_tendencies(tendency, incidents, chances, noise, weights)
+    else:
+        placed = place_incidents(incidents, chances, noise, weights)
     divisor = np.ones((chances.n_draws, len(basis.ids)))
     if (per := basis.methodology.score.per) != "none":
         kept = thin_draws(basis.posterior["revenue"].to_dataset(), n)[per].sel({ORGANIZATION: list(basis.ids)})
         divisor = kept.transpose(CHAIN, DRAW, ORGANIZATION).values.reshape(-1, len(basis.ids))
     ranked = np.array([design.actors.index(i) for i in basis.ids], dtype=np.int64)
-    harms = thin_draws(basis.posterior["harms"].to_dataset(), n)
-    unreported = unreported_draws(harms, basis.ids, design.categories)
     if unreported is not None:
         placed.scores[:, ranked] += unreported @ weights
     stakes = Stakes(basis.ids, ranked, np.ascontiguousarray(divisor, dtype=np.float64), basis.confidence)
-    return _Ground(design, incidents, draws, chances, placed, stakes)
+    return _Ground(design, incidents, draws, chances, placed, stakes, worth)
 
 
 def examine(basis: Basis, progress: Progress) -> Finding:
@@ -94,19 +106,19 @@ def examine(basis: Basis, progress: Progress) -> Finding:
     Raises
     ------
     RefusedError
-        If scores are of the rate: what is settled of an incident is what was done.
+        If scores are of the rate and have parts that the draws do not hold.
     """
     _ = basis.leader
-    if basis.methodology.score.estimand != "realized":
-        raise RefusedError("What is to be found out is what was done: these scores are of the rate.")
     rng = np.random.default_rng(basis.seed)
     progress("information", 0, 3)
     ground = _ground(basis, N_DRAWS, rng)
     leads = ground.now.argmax(axis=1) == int(ground.now.mean(axis=0).argmax())
     independent = float(effective_size(leads.astype(float)[None, None])[0]) / len(leads)
+    chances = settled_chances(ground.design, ground.draws, ground.incidents, ground.chances, ground.placed)
     settled = adjudication_table(
-        ground.incidents, ground.chances, ground.placed, ground.stakes, ground.design.actors, independent=independent
-    )
+        ground.incidents, chances, ground.placed, ground.stakes, ground.design.actors,
+        worth=ground.worth, independent=independent,
+    )  # fmt: skip
     progress("information", 1, 3)
     values, missing = _waiting(basis, _ground(basis, N_WAITING, rng), rng, progress)
     tables = {
@@ -126,8 +138,12 @@ def _waiting(
     found: dict[str, Value] = {}
     missing = []
     try:
-        week = another_week(design, incidents, placed, ground.draws, rng)
-        found["another week"] = value_of_futures(week, ground.now, ground.stakes, same_truth=False)
+        end = pd.Timestamp(basis.window.end)
+        stage = Stage(ends_of(design, basis.tables), strata_on(basis.tables, design, end))
+        week = another_week(design, incidents, placed, ground.draws, stage, rng)
+        same = ground.worth is not None
+        week = _of_rates(week, placed) if same else week
+        found["another week"] = value_of_futures(week, ground.now, ground.stakes, same_truth=same)
     except RefusedError as refusal:
         missing.append(f"Another week: {refusal}")
     firm = [
@@ -138,6 +154,7 @@ def _waiting(
     for i, channel in enumerate(firm):
         progress("information: sources", i, len(firm))
         source = another_source(design, incidents, chances, placed, ground.draws, channel, rng)
+        source = source if ground.worth is None else _of_rates(source, placed)
         found[f"another source like {channel}"] = value_of_futures(source, ground.now, ground.stakes)
     progress("information: sources", len(firm), len(firm))
     if not firm:
@@ -153,6 +170,15 @@ def _waiting(
     columns = ["what", *Value.__dataclass_fields__]
     table = pd.DataFrame(rows, columns=columns).rename(columns={"method": "how"})
     return table.sort_values("gain", ascending=False, kind="stable").reset_index(drop=True), tuple(missing)
+
+
+def _of_rates(future: Future, placed: Placed) -> Future:
+    """Return a future of which draws learn, their own scores of the rate standing as they are."""
+
+    def learned(true: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        return placed.scores[true], placed.scores, future(true)[2]
+
+    return learned
 
 
 def _answer_margin(basis: Basis, settled: pd.DataFrame) -> Margin:

@@ -25,7 +25,6 @@ import xarray as xr
 
 from violencescore.bench.likelihood import thin_draws
 from violencescore.design import Design, build_design
-from violencescore.errors import RefusedError
 from violencescore.montecarlo import effective_size
 from violencescore.names import CATEGORY, CHAIN, DRAW, ORGANIZATION, PANELIST, UNREPORTED
 from violencescore.report.text import joined
@@ -38,12 +37,14 @@ from violencescore.robustness.allotment import (
     allotted_scores,
     flat_draws,
     group_chances,
+    join_chances,
     list_incidents,
     sample_noise,
 )
 from violencescore.robustness.basis import Basis, lead_shares
 from violencescore.robustness.findings import Finding, Part, described
 from violencescore.robustness.matching import Matching, match_false_flags, with_false_flags
+from violencescore.robustness.tendency import Tendency, build_tendency, tended_scores
 from violencescore.sampling import Progress
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ IntArray = npt.NDArray[np.int64]
 
 PARAMETERS, FALSE_FLAGS, ALLOTMENT = "rates and channels", "false flags", "who did each incident"
 REPORTING, COUNTS, WEIGHTS, REVENUE = "reporting", "counts", "weights", "revenue"
+SEVERITY = "how bad incidents are"
 MONTE_CARLO = "Monte-Carlo error"
 
 N_DRAWS = 2_000
@@ -171,6 +173,7 @@ def build_ledger(
     p_error: FloatArray | None = None,
     n_draws: int = N_DRAWS,
     replicates: int = REPLICATES,
+    of_rate: bool = False,
 ) -> Ledger:
     """Divide the variance of "k is first" among the parts of a world, for each organization.
 
@@ -180,9 +183,20 @@ def build_ledger(
         Named quantities of the posterior (chain, draw, ...).
     p_error
         Monte-Carlo error of P(first) of each organization in the verdict (organization); zero if not given.
+    of_rate
+        Whether scores are of the rate; then ``incidents`` must hold their harms everywhere.
+
+    Raises
+    ------
+    RefusedError
+        If they are, and have parts that draws do not hold.
     """
     kept = flat_draws(thin_draws(draws, affordable_draws(design, n_draws, tables=2)))
     n = kept.sizes[DRAW]
+    tendency = None
+    if of_rate:
+        listed = scoring.unreported is not None
+        tendency = build_tendency(design, incidents, kept, counts_unlisted=listed, rng=rng)
     chances = group_chances(design, kept)
     matching = hybrid = None
     if design.stages and "false_flag" in kept:
@@ -191,12 +205,13 @@ def build_ledger(
     ingredients = Ingredients(
         incidents,
         scoring,
-        _joined(chances, hybrid),
+        chances if hybrid is None else join_chances((chances, hybrid)),
         None if matching is None else matching.partner,
         sample_noise(n, incidents, rng),
         rng.integers(len(scoring.weights), size=n),
         _any_order(scoring.revenue, n, rng),
         _any_order(scoring.unreported, n, rng),
+        tendency,
     )
     table, p_first = divide_doubt(ingredients, rng, p_error, replicates)
     return Ledger(table, p_first, matching, n)
@@ -224,13 +239,6 @@ def divide_doubt(
     return _table(each, ids, error), first.mean(axis=0)
 
 
-def _joined(chances: Chances, hybrid: Chances | None) -> Chances:
-    """Put the chances of hybrid draws behind those of the draws."""
-    if hybrid is None:
-        return chances
-    return Chances(*(np.concatenate([getattr(c, name) for c in (chances, hybrid)]) for name in vars(chances)))
-
-
 def _shifted(n: int, rng: np.random.Generator) -> IntArray:
     """Return a permutation that leaves nothing in its place."""
     order = rng.permutation(n)
@@ -251,6 +259,7 @@ class Ingredients:
     panelist: IntArray
     revenue: FloatArray | None
     unreported: FloatArray | None = None
+    tendency: Tendency | None = None
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -260,6 +269,7 @@ class Ingredients:
             FALSE_FLAGS: self.partner is not None,
             ALLOTMENT: True,
             REPORTING: self.unreported is not None,
+            SEVERITY: self.tendency is not None,
             COUNTS: bool((self.incidents.low < self.incidents.high).any()),
             WEIGHTS: len(self.scoring.weights) > 1,
             REVENUE: self.revenue is not None,
@@ -279,8 +289,10 @@ class Ingredients:
             whose(ALLOTMENT),
             whose(COUNTS),
             self.panelist[whose(WEIGHTS)],
+            whose(SEVERITY),
         )
-        scores = allotted_scores(self.incidents, self.chances, self.noise, self.scoring.weights, rows)
+        ground = (self.incidents, self.chances, self.noise, self.scoring.weights, rows)
+        scores = allotted_scores(*ground) if self.tendency is None else tended_scores(self.tendency, *ground)
         scores = scores[:, self.scoring.ranked]
         if self.unreported is not None:
             weights = self.scoring.weights[rows.weights]
@@ -346,14 +358,13 @@ def examine(basis: Basis, progress: Progress) -> Finding:
     Raises
     ------
     RefusedError
-        If scores are of the rate: the ledger is of what was done.
+        If scores are of the rate and have parts that the draws do not hold.
     """
     leader, assessment = basis.leader, basis.tables
-    if basis.methodology.score.estimand != "realized":
-        raise RefusedError("The ledger is of realized scores, of what was done: these are of the rate.")
+    of_rate = basis.methodology.score.estimand == "rate"
     progress("ledger", 0, 2)
     design = build_design(assessment)
-    incidents = list_incidents(design, assessment)
+    incidents = list_incidents(design, assessment, everywhere=of_rate)
     progress("ledger", 1, 2)
     errors = np.array([basis.decision.p_first[i].mcse for i in basis.ids])
     found = build_ledger(
@@ -363,6 +374,7 @@ def examine(basis: Basis, progress: Progress) -> Finding:
         scoring_of(basis, design),
         np.random.default_rng(basis.seed),
         p_error=errors,
+        of_rate=of_rate,
     )
     progress("ledger", 2, 2)
     doubted = [i for i, p in zip(basis.ids, found.p_first, strict=True) if 0 < p < 1 or i == leader]

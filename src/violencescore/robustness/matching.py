@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from violencescore.bench.likelihood import group_weights
 from violencescore.design import Design
 from violencescore.names import DRAW
+from violencescore.robustness.ties import tied_weights
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -82,13 +82,10 @@ def match_false_flags(design: Design, draws: xr.Dataset, rng: np.random.Generato
 
 def log_evidence(design: Design, draws: xr.Dataset) -> FloatArray:
     """Return the log probability of all incidents with their evidence, up to what depends on rates alone (draw)."""
-    return log_group(design, draws) @ design.groups.n
-
-
-def log_group(design: Design, draws: xr.Dataset) -> FloatArray:
-    """Return the log of what each group expects: incidents, or, between candidates, their share (draw, group)."""
-    parts = [
-        np.log(np.maximum(weights.either.sum(axis=2), _TINY)) + weights.log_scale
-        for weights in group_weights(design, draws)
-    ]
+    n = design.groups.n.astype(np.float64)
+    n[design.nodes.group] = 0.0
+    parts = []
+    for weights, tied in tied_weights(design, draws):
+        each = np.log(np.maximum(weights.either.sum(axis=2), _TINY)) + weights.log_scale
+        parts.append(each @ n + (0.0 if tied is None else tied.log_density()))
     return np.concatenate(parts)

@@ -17,8 +17,9 @@ import pandas as pd
 from violencescore.montecarlo import FloatArray
 from violencescore.robustness.basis import Basis, lead_shares
 from violencescore.robustness.findings import Finding, Part, described
+from violencescore.robustness.insertions import Insertion, inserted
 from violencescore.robustness.margins import Margin
-from violencescore.robustness.worlds import SOUND, Insertion, importance, inserted
+from violencescore.robustness.worlds import SOUND, importance
 from violencescore.sampling import Progress
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import pandas as pd
 from violencescore.montecarlo import FloatArray
 from violencescore.robustness.basis import Basis, change, lead_shares
 from violencescore.robustness.findings import described
+from violencescore.robustness.insertions import inserted
 from violencescore.robustness.staged_worlds import usual_harm, usual_insertions
-from violencescore.robustness.worlds import Worlds, inserted
+from violencescore.robustness.worlds import Worlds
 from violencescore.sampling import Progress
 
 WORTH = 0.01

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from violencescore.bench.likelihood import naming_probabilities
 from violencescore.montecarlo import FloatArray
 from violencescore.names import CHAIN, DRAW, WINDOW
 from violencescore.robustness.basis import Basis
-from violencescore.robustness.worlds import Insertion, inserted, learned
+from violencescore.robustness.insertions import Insertion, inserted, inserted_together
+from violencescore.robustness.worlds import learned
 
 IntArray = npt.NDArray[np.int64]
 
@@ -33,7 +33,7 @@ class Staged:
     insertions
         What they look like.
     log_density
-        Of each (chain, draw, incident).
+        Of each, given those before it (chain, draw, incident).
     taught
         How far each moves the mean of each score by what the model learns from it (incident, organization).
     place
@@ -78,17 +78,21 @@ def staged_worlds(basis: Basis, insertions: Sequence[Insertion], seed: int) -> S
     which = np.array([unique.index(insertion) for insertion in insertions])
     weights = basis.weights.to_series()
     kinds = basis.worlds.design.kinds
-    harm = np.array([weights.get(kinds[i.kind], 0.0) * usual_harm(basis, i.kind) for i in insertions])
+    worth = {c: weights.get(kinds[c], 0.0) * usual_harm(basis, c) for c in {i.kind for i in unique}}
+    harm = np.array([worth[i.kind] for i in insertions])
     u = np.random.default_rng(seed).random((*basis.worlds.shape, len(insertions)))
-    below = np.cumsum(share, axis=-1)[..., which, :]
-    actor = (u[..., None] > below[..., :-1]).sum(axis=-1)
+    if (together := inserted_together(basis.worlds, insertions, u)) is not None:
+        log_density, actor = together
+    else:
+        below = np.cumsum(share, axis=-1)[..., which, :]
+        log_density, actor = density[..., which], (u[..., None] > below[..., :-1]).sum(axis=-1, dtype=np.int16)
     organization = np.full(len(basis.worlds.design.actors), -1)
     organization[basis.worlds.ranked] = np.arange(len(basis.worlds.ranked))
     place = organization[actor]
     size = np.take_along_axis(basis.worlds.size, np.maximum(place, 0), axis=-1)
     totals = basis.worlds.totals()
     taught = learned(totals, density)[which]
-    return Staged(tuple(insertions), density[..., which], taught, place, harm / size, totals)
+    return Staged(tuple(insertions), log_density, taught, place, harm / size, totals)
 
 
 def best_placed(basis: Basis, framer: str, framed: str, n: int, options: Options | None = None) -> Staged:
@@ -141,7 +145,8 @@ def _mean_gain(basis: Basis, options: Sequence[Insertion], framed: str) -> Float
     top = others[totals[..., others].argmax(axis=-1)]
     rival = np.take_along_axis(share, worlds.ranked[top][..., None, None], axis=-1)[..., 0]
     weights = basis.weights.to_series()
-    value = np.array([weights[worlds.design.kinds[o.kind]] * usual_harm(basis, o.kind) for o in options])
+    worth = {c: weights[worlds.design.kinds[c]] * usual_harm(basis, c) for c in {o.kind for o in options}}
+    value = np.array([worth[o.kind] for o in options])
     direct = (value / worlds.size[..., k, None] * (share[..., worlds.ranked[k]] - rival)).mean(axis=(0, 1))
     taught = learned(totals, density)
     above = np.bincount(top.ravel(), minlength=len(basis.ids)) / top.size
@@ -159,7 +164,7 @@ def usual_insertions(
     """Draw what ``n`` incidents look like that one stages as the work of another, at the posterior means."""
     design = basis.worlds.design
     rng = np.random.default_rng([seed, design.actors.index(framer), design.actors.index(framed)])
-    mean = _means(basis.worlds.quantities)
+    mean = basis.worlds.means
     j, k = design.actors.index(framer), design.actors.index(framed)
     rate = mean["rate"][0, :, design.periods.index(WINDOW), j]
     weights = basis.weights.to_series()
@@ -178,8 +183,3 @@ def usual_insertions(
         for i in np.flatnonzero(speaks):
             named[i].append((h, int(said[i])))
     return [Insertion(int(c), int(r), tuple(e)) for c, r, e in zip(kinds, regions, named, strict=True)]
-
-
-def _means(quantities: xr.Dataset) -> Mapping[str, FloatArray]:
-    """Posterior means of the named quantities, as one draw."""
-    return {str(name): values.mean([CHAIN, DRAW]).values[None] for name, values in quantities.data_vars.items()}

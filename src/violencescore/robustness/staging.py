@@ -30,7 +30,6 @@ from violencescore.sampling import Progress
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIRST_ORDER = "draws, to first order"
 MOST = 60
 """The largest number of staged incidents that is looked at."""
 
@@ -111,9 +110,8 @@ def budget_table(basis: Basis, seed: int, progress: Progress) -> pd.DataFrame:
     progress("staging", len(framed_ones), len(framed_ones))
     columns = ["framer_id", "framed_id", "placed", "budget", "to_name", "pareto_k", "kind", "region"]
     table = pd.DataFrame(rows, columns=columns)
-    return described(
-        table, "fewest staged incidents after which the verdict is another", "reweighted, or to first order"
-    )
+    method = f"reweighted, or {basis.worlds.first_order.removeprefix('draws, ')}"
+    return described(table, "fewest staged incidents after which the verdict is another", method)
 
 
 def examine(basis: Basis, progress: Progress) -> Finding:
@@ -156,7 +154,7 @@ def _confirmed(
     search = least_number(fit, basis.verdict, expected or MOST, MOST, basis.n_refits if expected else 0)
     value = search.value(expected)
     k = float(row["pareto_k"])
-    method = search.method(FIRST_ORDER if np.isnan(k) else how(k))
+    method = search.method(basis.worlds.first_order if np.isnan(k) else how(k))
     who = f"{basis.names[framer]}, staging as {basis.names[framed]}"
     way = "best placed" if placed == "best" else "as they usually come"
     if np.isinf(value):

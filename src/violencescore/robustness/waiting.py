@@ -13,23 +13,14 @@ learns less than it could is worth, and so at most what the information is worth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
-from numba import njit
 
-from violencescore.bench.likelihood import naming_probabilities
-from violencescore.design import Design
-from violencescore.errors import RefusedError
-from violencescore.model.zerosum import OPTIONS
-from violencescore.names import WINDOW
 from violencescore.robustness.adjudicating import Stakes
-from violencescore.robustness.allotment import Chances, Incidents, Placed, SingleArray, pick
 from violencescore.robustness.basis import lead_shares
+from violencescore.robustness.futures import Future
 from violencescore.robustness.worlds import SOUND, importance
 
 FloatArray = npt.NDArray[np.float64]
@@ -39,14 +30,9 @@ N_FUTURES = 200
 """Futures that are looked at."""
 N_SLICES = 20
 """Slices of a revenue by which an audit is valued (Strong and Oakley 2013)."""
-DAYS_OF_A_WEEK = 7.0
 _FLAT = 1e-9
 
 REWEIGHTED, BOUND = "reweighted", "lower bound"
-
-type Future = Callable[[int], tuple[FloatArray, FloatArray, FloatArray]]
-"""Given the draw that is true: its undivided scores then (actor), and, of all draws as far as they know by what is
-seen, their scores (draw, actor) and its log probability (draw)."""
 
 
 @dataclass(frozen=True)
@@ -151,218 +137,6 @@ def _judge(
         found.append((judge[best], judge[leader], named, named * (1.0 - judge[best])))
     right, stays, named, wrong = np.mean(found, axis=0).tolist()
     return right, stays, named, wrong
-
-
-def another_week(
-    design: Design,
-    incidents: Incidents,
-    placed: Placed,
-    draws: xr.Dataset,
-    rng: np.random.Generator,
-    days: float = DAYS_OF_A_WEEK,
-) -> Future:
-    """Return futures in which the window lasts longer.
-
-    The draw that is true makes the incidents of so many days, at its rates of the window, and what each channel says
-    of them, once. Each has the harms of an incident of the window of the same kind, and, where there is one, of the
-    same perpetrator. All draws are weighed by the density of what came (see ``docs/model.md``).
-
-    Parameters
-    ----------
-    draws
-        Named quantities of the draws, one chain.
-
-    Raises
-    ------
-    RefusedError
-        If incidents lie between candidates: how many there will be between whom is not modelled.
-    """
-    if design.engages:
-        raise RefusedError("Incidents lie between candidates, and how many will come between whom is not modelled.")
-    model = _week_arrays(design, draws)
-    share = days / float(design.days[design.periods.index(WINDOW)])
-    kind_of = design.groups.kind[incidents.group]
-    total = model.rate.sum(axis=(1, 2)) * share
-
-    def like(true: int, kind: int, actor: int) -> int:
-        same = incidents.in_window & (kind_of == kind)
-        own = same & (placed.who[true] == actor)
-        for choice in (own, same, incidents.in_window):
-            if choice.any():
-                return int(rng.choice(np.flatnonzero(choice)))
-        return 0
-
-    def future(true: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        seen = _come(model, true, int(rng.poisson(total[true])), rng)
-        amounts = placed.amount[:, [like(true, c, k) for c, k in zip(seen.kind, seen.who, strict=True)]]
-        scores, log_weight = placed.scores.copy(), -total
-        _meet(*model, seen.kind, seen.region, seen.said, amounts, int(rng.integers(2**31)), scores, log_weight)
-        truth = placed.scores[true].copy()
-        np.add.at(truth, seen.who, amounts[true])
-        return truth, scores, log_weight
-
-    return future
-
-
-class _Week(NamedTuple):
-    """What a draw knows of incidents to come; channels that speak, of which the forgeable ones stand apart."""
-
-    rate: FloatArray
-    presence: FloatArray
-    says: FloatArray
-    forgeable: npt.NDArray[np.bool_]
-    share: FloatArray
-    target: FloatArray
-
-
-def _week_arrays(design: Design, draws: xr.Dataset) -> _Week:
-    flat = {str(name): values.values[0].astype(np.float64) for name, values in draws.data_vars.items()}
-    window = design.periods.index(WINDOW)
-    n, n_actors = len(flat["rate"]), len(design.actors)
-    says = np.stack([said_by(flat, h) for h in range(len(design.channels))], axis=1)
-    stages = "false_flag" in flat
-    return _Week(
-        rate=np.ascontiguousarray(flat["rate"][:, :, window]),
-        presence=np.ascontiguousarray(flat["presence"]),
-        says=np.ascontiguousarray(says),
-        forgeable=np.asarray(design.forgeable, dtype=bool),
-        share=np.ascontiguousarray(flat["false_flag"][:, window]) if stages else np.zeros((n, n_actors)),
-        target=np.ascontiguousarray(flat["target"]) if stages else np.zeros((n, n_actors, n_actors)),
-    )
-
-
-def said_by(flat: Mapping[str, FloatArray], channel: int) -> FloatArray:
-    """Return whom a channel names, by who did it, silence in the last place (draw, actor, named or silent)."""
-    reach = flat["reach"][:, channel, :, None]
-    return np.concatenate([reach * naming_probabilities(flat, channel), 1.0 - reach], axis=2)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """Incidents that came: kind, region and perpetrator of each, and what each channel said (incident, channel)."""
-
-    kind: IntArray
-    region: IntArray
-    who: IntArray
-    said: IntArray
-
-
-def _come(model: _Week, true: int, n: int, rng: np.random.Generator) -> _Seen:
-    rate, says = model.rate[true], model.says[true]
-    at = rng.choice(rate.size, size=n, p=(rate / rate.sum()).ravel())
-    kind, who = np.unravel_index(at, rate.shape)
-    region = _draw_rows(model.presence[true].T[who], rng)
-    seen = who.copy()
-    staged = rng.random(n) < model.share[true][who]
-    seen[staged] = _draw_rows(model.target[true][who[staged]], rng)
-    said = [
-        _draw_rows(says[h, seen if forgeable else who], rng) for h, forgeable in enumerate(model.forgeable)
-    ]  # fmt: skip
-    return _Seen(
-        kind.astype(np.int64),
-        region,
-        who.astype(np.int64),
-        np.array(said, dtype=np.int64).reshape(len(model.forgeable), n).T.copy(),
-    )
-
-
-def _draw_rows(p: FloatArray, rng: np.random.Generator) -> IntArray:
-    """Draw from each row of unnormalized probabilities."""
-    below = p.cumsum(axis=1)
-    drawn = (rng.random((len(p), 1)) * below[:, -1:] >= below).sum(axis=1)
-    return np.asarray(np.minimum(drawn, p.shape[1] - 1), dtype=np.int64)
-
-
-@njit(**OPTIONS)
-def _meet(
-    rate: FloatArray, presence: FloatArray, says: FloatArray, forgeable: npt.NDArray[np.bool_], share: FloatArray,
-    target: FloatArray, kind: IntArray, region: IntArray, said: IntArray, amounts: SingleArray, seed: int,
-    scores: FloatArray, log_weight: FloatArray,
-) -> None:  # fmt: skip
-    """Allot new incidents in each draw, by its own chances, and weigh the draw by their density."""
-    np.random.seed(seed)
-    n_actors = rate.shape[2]
-    forged, below = np.empty(n_actors), np.empty(n_actors)
-    for d in range(rate.shape[0]):
-        for i in range(kind.size):
-            for k in range(n_actors):
-                forged[k] = 1.0
-                below[k] = rate[d, kind[i], k] * presence[d, region[i], k]
-                for h in range(forgeable.size):
-                    if forgeable[h]:
-                        forged[k] *= says[d, h, k, said[i, h]]
-                    else:
-                        below[k] *= says[d, h, k, said[i, h]]
-            total = 0.0
-            for k in range(n_actors):
-                seen = (1.0 - share[d, k]) * forged[k]
-                for m in range(n_actors):
-                    seen += share[d, k] * target[d, k, m] * forged[m]
-                total += below[k] * seen
-                below[k] = total
-            log_weight[d] += np.log(max(total, 1e-300))
-            scores[d, pick(below, np.random.random() * total)] += amounts[d, i]
-
-
-def another_source(
-    design: Design,
-    incidents: Incidents,
-    chances: Chances,
-    placed: Placed,
-    draws: xr.Dataset,
-    channel: str,
-    rng: np.random.Generator,
-) -> Future:
-    """Return futures in which another source of a kind that cannot be forged looks at every incident of the window.
-
-    It is known to speak as often, and to be right as often, as the channel is expected to, and is independent of all
-    that was said before.
-
-    Parameters
-    ----------
-    draws
-        Named quantities of the draws, one chain.
-    channel
-        One that cannot be forged.
-    """
-    flat = {str(name): values.values[0].astype(np.float64) for name, values in draws.data_vars.items()}
-    says = said_by(flat, design.channels.index(channel)).mean(axis=0)
-    looked_at = np.flatnonzero(incidents.in_window)
-
-    def future(true: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        said = _draw_rows(says[placed.who[true, looked_at]], rng)
-        scores, log_weight = np.zeros_like(placed.scores), np.zeros(len(placed.scores))
-        _hear(
-            chances.staged, chances.honest_below, chances.staged_below, incidents.group, placed.amount, looked_at,
-            said, says, int(rng.integers(2**31)), scores, log_weight,
-        )  # fmt: skip
-        return placed.scores[true], scores, log_weight
-
-    return future
-
-
-@njit(**OPTIONS)
-def _hear(
-    staged: SingleArray, honest_below: SingleArray, staged_below: SingleArray, group: IntArray, amount: SingleArray,
-    looked_at: IntArray, said: IntArray, says: FloatArray, seed: int, scores: FloatArray, log_weight: FloatArray,
-) -> None:  # fmt: skip
-    """Allot the incidents anew in each draw, given what was said of each; and weigh the draw by that."""
-    np.random.seed(seed)
-    n_actors = honest_below.shape[2]
-    below = np.empty(n_actors)
-    for d in range(scores.shape[0]):
-        for at in range(looked_at.size):
-            i = looked_at[at]
-            g = group[i]
-            total = 0.0
-            for k in range(n_actors):
-                honest = honest_below[d, g, k] - (honest_below[d, g, k - 1] if k > 0 else 0.0)
-                false = staged_below[d, g, k] - (staged_below[d, g, k - 1] if k > 0 else 0.0)
-                share = (1.0 - staged[d, g]) * honest + staged[d, g] * false
-                total += max(share, 0.0) * says[k, said[at]]
-                below[k] = total
-            log_weight[d] += np.log(max(total, 1e-300))
-            scores[d, pick(below, np.random.random() * total)] += amount[d, i]
 
 
 def audit_value(first: FloatArray, revenue: FloatArray, confidence: float) -> Value:

@@ -69,16 +69,14 @@ def reweighted(basis: Basis, shifted: Assessment) -> tuple[Worlds, FloatArray, f
     They cannot where kinds, regions or channels are not those of the fit.
     """
     old, new = basis.worlds.design, build_design(shifted)
-    same = ("actors", "kinds", "regions", "periods", "channels", "strata")
+    same = ("actors", "kinds", "regions", "periods", "channels", "strata", "bond_names")
     if any(getattr(old, name) != getattr(new, name) for name in same):
         return None
     if old.engages or new.engages or len(old.dated) or len(new.dated):
         return None
     posterior = _rescaled(basis, new)
-    worlds = build_worlds(shifted, posterior, basis.weights, basis.seed)
-    before = _log_likelihood(old, basis.worlds)
-    after = _log_likelihood(new, worlds)
-    weight, k = importance(after - before)
+    worlds = build_worlds(shifted, posterior, basis.weights, basis.seed, n_draws=basis.worlds.log_likelihood().size)
+    weight, k = importance(worlds.log_likelihood() - basis.worlds.log_likelihood())
     return worlds, weight, k
 
 
@@ -93,13 +91,6 @@ def _rescaled(basis: Basis, new: Design) -> xr.DataTree:
     tree["posterior"] = tree["posterior"].copy()
     tree["posterior"].dataset = named.assign(rate=rate)
     return tree
-
-
-def _log_likelihood(design: Design, worlds: Worlds) -> FloatArray:
-    """Log likelihood of all incidents (chain, draw)."""
-    each = worlds.log_density @ design.groups.n
-    total = worlds.quantities["rate"].sum(["kind", "period", "actor"]).transpose("chain", "draw").values
-    return np.asarray(each - total)
 
 
 def window_table(basis: Basis, progress: Progress) -> pd.DataFrame:

@@ -1,15 +1,14 @@
 """Worlds consistent with the evidence: in each draw who did each incident of the window, and how much harm it did.
 
 The draws of a run hold totals. What concerns single incidents (staged, removed, unreported, outside another window)
-needs them one by one, so they are allotted once more, from the same posterior. Incidents that never happened can be
-added: each draw then says how probable they would have been, and whose they would be.
+needs them one by one, so they are allotted once more, from the same posterior.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +17,22 @@ import xarray as xr
 
 from violencescore.assessment import Assessment
 from violencescore.bench.likelihood import group_weights, thin_draws
-from violencescore.design import NAMES, SILENT, SPEAKS, UNKNOWN, Design, Factors, Groups, Patterns, build_design
-from violencescore.errors import RefusedError
+from violencescore.design import Design, build_design
 from violencescore.methodology import Window
-from violencescore.names import CHAIN, DRAW, ORGANIZATION, WINDOW
+from violencescore.names import CATEGORY, CHAIN, DRAW, ORGANIZATION, UNREPORTED, WINDOW
+from violencescore.robustness.series import (
+    Gap,
+    Series,
+    build_series,
+    log_density_of,
+    log_density_of_each,
+    open_gap,
+)
 from violencescore.strata import build_strata
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Actors = npt.NDArray[np.int16]
 
 SIZE = 8_000_000
 """Draws times incidents that are held at once; the draws are thinned to that, to no fewer than `LEAST` of them."""
@@ -33,12 +40,6 @@ LEAST = 400
 SOUND = 0.7
 """Largest Pareto k at which reweighted draws can be trusted (Vehtari, Simpson, Gelman, Yao and Gabry 2024)."""
 
-EPISODES = (
-    "The methodology lets incidents share their perpetrator ([episodes]), so that none can be moved alone: only what "
-    "follows from the scores is answered."
-)
-
-_BATCH = 256
 _STANDS_OUT = 3.0
 """What a model learns from an incident counts where it exceeds this many of its Monte-Carlo errors."""
 _TINY = 1e-300
@@ -61,37 +62,50 @@ class Worlds:
     value
         The weighted harm that it did (chain, draw, incident).
     log_density
-        Log probability density of one incident of each group, up to a constant (chain, draw, group).
+        Log probability density of one incident of each group, up to a constant, all others given (chain, draw, group).
     ranked
         Index among the actors of each rankable organization.
     size
         What scores are divided by (chain, draw, organization).
+    unlisted
+        Weighted harm of incidents that no source lists, where it is estimated, zeros elsewhere; as the verdict's draws
+        have it, and kept whatever is changed of the recorded ones (chain, draw, organization).
     stratum
         Of staging: that of an incident of each kind in the middle of the window (kind).
+    series
+        What hangs together; None where each incident stands alone.
     """
 
     design: Design
     quantities: xr.Dataset
     incident: IntArray
-    actor: npt.NDArray[np.int16]
+    actor: Actors
     value: FloatArray
     log_density: FloatArray
     ranked: IntArray
     size: FloatArray
+    unlisted: FloatArray
     stratum: IntArray
+    series: Series | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
         """Chains and draws."""
         return self.actor.shape[0], self.actor.shape[1]
 
-    def totals(self, value: FloatArray | None = None, actor: npt.NDArray[np.int16] | None = None) -> FloatArray:
+    @property
+    def first_order(self) -> str:
+        """How numbers are found that guess what the model learns."""
+        found = "draws, to first order"
+        return found if self.series is None else f"{found}, in a series each as if it came or went alone"
+
+    def totals(self, value: FloatArray | None = None, actor: Actors | None = None) -> FloatArray:
         """Return the scores with other values, or other perpetrators, of the incidents (chain, draw, organization)."""
         value, actor = self.value if value is None else value, self.actor if actor is None else actor
         n, n_actors = self.shape[0] * self.shape[1], len(self.design.actors)
         place = np.arange(n)[:, None] * n_actors + actor.reshape(n, -1)
         sums = np.bincount(place.ravel(), weights=value.ravel(), minlength=n * n_actors)
-        return np.asarray(sums.reshape(*self.shape, n_actors)[..., self.ranked] / self.size)
+        return np.asarray((sums.reshape(*self.shape, n_actors)[..., self.ranked] + self.unlisted) / self.size)
 
     def without(self, removed: Sequence[int]) -> FloatArray:
         """Return the scores without some incidents, by their place in ``incident``."""
@@ -99,9 +113,47 @@ class Worlds:
         value[..., list(removed)] = 0.0
         return self.totals(value)
 
+    def log_density_of(self, removed: Sequence[int]) -> FloatArray:
+        """Return the log of the density with some incidents over that without them (chain, draw).
+
+        Parameters
+        ----------
+        removed
+            Their places in ``incident``.
+        """
+        incidents = self.incident[list(removed)]
+        if self.series is not None:
+            return log_density_of(self.series, incidents).reshape(self.shape)
+        return np.asarray(self.log_density[..., self.design.incident_group[incidents]].sum(axis=-1))
+
+    @cached_property
+    def means(self) -> Mapping[str, FloatArray]:
+        """Posterior means of the named quantities, as one draw."""
+        means = self.quantities.mean([CHAIN, DRAW])
+        return {str(name): values.values[None] for name, values in means.data_vars.items()}
+
+    @cached_property
+    def _gaps(self) -> dict[int, Gap]:
+        return {}
+
+    def gap(self, region: int) -> Gap:
+        """Return the place in a region's series in the middle of the window; only where incidents hang together."""
+        if region not in self._gaps:
+            if self.series is None or (window := self.series.assessment.methodology.window) is None:
+                raise ValueError("no incident hangs together with another")
+            self._gaps[region] = open_gap(self.series, region, middle_of(window))
+        return self._gaps[region]
+
+    def log_likelihood(self) -> FloatArray:
+        """Return the log likelihood of all incidents (chain, draw)."""
+        total = self.quantities["rate"].sum(["kind", "period", "actor"]).transpose(CHAIN, DRAW).values
+        if self.series is not None:
+            return np.asarray(self.series.log_likelihood().reshape(self.shape) - total)
+        return np.asarray(self.log_density @ self.design.groups.n - total)
+
 
 def build_worlds(
-    assessment: Assessment, posterior: xr.DataTree, weights: xr.DataArray, seed: int, size: int = SIZE
+    assessment: Assessment, posterior: xr.DataTree, weights: xr.DataArray, seed: int, n_draws: int | None = None
 ) -> Worlds:
     """Allot the incidents of the window in each draw.
 
@@ -111,39 +163,74 @@ def build_worlds(
         Tables, and the draws fitted to them.
     weights
         Weight of each category (category).
+    n_draws
+        To how many draws they are thinned; unless given, as many as memory affords.
     """
     design = build_design(assessment)
-    if len(design.bonds):
-        raise RefusedError(EPISODES)
     named = posterior["posterior"].to_dataset()
     incident = np.flatnonzero(design.groups.period[design.incident_group] == design.periods.index(WINDOW))
-    n_draws = max(LEAST, size // max(len(incident), 1))
+    n_draws = max(LEAST, _affordable(design, len(incident))) if n_draws is None else n_draws
     kept = thin_draws(named, n_draws)
     rng = np.random.default_rng(seed)
-    actors, densities = [], []
-    groups = design.incident_group[incident]
-    for found in group_weights(design, kept):
-        either = found.either
-        total = either.sum(axis=2)
-        densities.append(np.log(np.maximum(total, _TINY)) + found.log_scale)
-        below = np.cumsum(either, axis=2)[:, :, :-1] / np.maximum(total, _TINY)[:, :, None]
-        u = rng.random((len(total), len(incident)))
-        actor = np.zeros(u.shape, dtype=np.int16)
-        for k in range(below.shape[2]):
-            actor += u > below[:, groups, k]
-        actors.append(actor)
     shape = (kept.sizes[CHAIN], kept.sizes[DRAW])
+    actor, density, series = _hanging(assessment, design, kept, rng) if len(design.bonds) else _alone(design, kept, rng)
     return Worlds(
         design=design,
         quantities=kept,
         incident=incident,
-        actor=np.concatenate(actors).reshape(*shape, -1),
+        actor=actor.reshape(*shape, -1),
         value=_values(assessment, design, incident, weights, shape, rng),
-        log_density=np.concatenate(densities).reshape(*shape, -1),
+        log_density=density.reshape(*shape, -1),
         ranked=np.flatnonzero(design.rankable),
         size=_sizes(assessment, posterior, n_draws, shape, int(design.rankable.sum())),
-        stratum=_strata(assessment, design),
+        unlisted=_unlisted(posterior, weights, n_draws, shape, int(design.rankable.sum())),
+        stratum=_middle_strata(assessment, design),
+        series=series,
     )
+
+
+def _affordable(design: Design, n_window: int) -> int:
+    """Return how many draws may be held; of what hangs together those of all incidents, by actor."""
+    each = 2 * len(design.actors) * design.n_incidents if len(design.bonds) else n_window
+    return SIZE // max(each, 1)
+
+
+def _alone(design: Design, draws: xr.Dataset, rng: np.random.Generator) -> tuple[Actors, FloatArray, None]:
+    """Return who did each incident of the window (draw, incident), and the log density of each group (draw, group)."""
+    groups = _window_groups(design)
+    actors, densities = [], []
+    for found in group_weights(design, draws):
+        either = found.either
+        total = either.sum(axis=2)
+        densities.append(np.log(np.maximum(total, _TINY)) + found.log_scale)
+        below = np.cumsum(either, axis=2)[:, :, :-1] / np.maximum(total, _TINY)[:, :, None]
+        u = rng.random((len(total), len(groups)))
+        actor = np.zeros(u.shape, dtype=np.int16)
+        for k in range(below.shape[2]):
+            actor += u > below[:, groups, k]
+        actors.append(actor)
+    return np.concatenate(actors), np.concatenate(densities), None
+
+
+def _hanging(
+    assessment: Assessment, design: Design, draws: xr.Dataset, rng: np.random.Generator
+) -> tuple[Actors, FloatArray, Series]:
+    """As `_alone`, of incidents that hang together, and their series; all are drawn jointly."""
+    series = build_series(assessment, design, draws, group_weights(design, draws))
+    actor = series.draw(rng.random((len(series.episode), design.n_incidents)))
+    in_window = design.groups.period[design.incident_group] == design.periods.index(WINDOW)
+    each = log_density_of_each(series)
+    density = np.empty((len(each), len(design.groups.n)))
+    density[:, design.incident_group] = each
+    return actor[:, in_window], density, series
+
+
+def _window_groups(design: Design) -> IntArray:
+    """Group of each incident of the window."""
+    groups: IntArray = design.incident_group[
+        design.groups.period[design.incident_group] == design.periods.index(WINDOW)
+    ]
+    return groups
 
 
 def middle_of(window: Window) -> pd.Timestamp:
@@ -152,13 +239,18 @@ def middle_of(window: Window) -> pd.Timestamp:
     return start + (pd.Timestamp(window.end) - start) // 2
 
 
-def _strata(assessment: Assessment, design: Design) -> IntArray:
+def _middle_strata(assessment: Assessment, design: Design) -> IntArray:
     """Stratum of staging of an incident of each kind in the middle of the window."""
     window = assessment.methodology.window
-    kinds = np.arange(len(design.kinds))
     if window is None:
-        return np.zeros(len(kinds), dtype=np.int64)
-    days = pd.Series([middle_of(window)] * len(kinds))
+        return np.zeros(len(design.kinds), dtype=np.int64)
+    return strata_on(assessment, design, middle_of(window))
+
+
+def strata_on(assessment: Assessment, design: Design, day: pd.Timestamp) -> IntArray:
+    """Return the stratum of staging of an incident of each kind on a day of the window (kind)."""
+    kinds = np.arange(len(design.kinds))
+    days = pd.Series([day] * len(kinds))
     period = np.full(len(kinds), design.periods.index(WINDOW))
     return build_strata(assessment.methodology, design.periods, days, period, design.kinds, kinds).of_incident
 
@@ -198,6 +290,16 @@ def draw_counts(low: int, best: int, high: int, shape: tuple[int, int], rng: np.
     return rng.choice(support, size=shape, p=chance / chance.sum()).astype(np.float64)
 
 
+def _unlisted(
+    posterior: xr.DataTree, weights: xr.DataArray, n_draws: int, shape: tuple[int, int], n_ranked: int
+) -> FloatArray:
+    if "harms" not in posterior.children or UNREPORTED not in posterior["harms"]:
+        return np.zeros((*shape, n_ranked))
+    harm = thin_draws(posterior["harms"].to_dataset()[[UNREPORTED]], n_draws)[UNREPORTED]
+    found = (harm * weights.reindex({CATEGORY: harm[CATEGORY]}, fill_value=0.0)).sum(CATEGORY)
+    return np.asarray(found.transpose(CHAIN, DRAW, ORGANIZATION).values, dtype=np.float64)
+
+
 def _sizes(
     assessment: Assessment, posterior: xr.DataTree, n_draws: int, shape: tuple[int, int], n_ranked: int
 ) -> FloatArray:
@@ -206,108 +308,6 @@ def _sizes(
         return np.ones((*shape, n_ranked))
     found = thin_draws(posterior["revenue"].to_dataset(), n_draws)[per].transpose(CHAIN, DRAW, ORGANIZATION)
     return np.asarray(found.values, dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Insertion:
-    """An incident of the window that never happened.
-
-    Attributes
-    ----------
-    kind, region
-        Indices into ``design.kinds`` and ``design.regions``.
-    named
-        Pairs (channel, actor): what evidence there is. Channels that name nobody are silent.
-    settled
-        Actor whom a court found to have done it, and not staged it; then channels do not count at all.
-    """
-
-    kind: int
-    region: int
-    named: tuple[tuple[int, int], ...] = ()
-    settled: int = UNKNOWN
-
-
-def inserted(worlds: Worlds, insertions: Sequence[Insertion]) -> tuple[FloatArray, FloatArray]:
-    """Return what each draw says of incidents that never happened.
-
-    Returns
-    -------
-    tuple
-        Log density of each (chain, draw, insertion), what a draw's weight grows by where the incident is added; and
-        the probability that each actor did it (chain, draw, insertion, actor).
-    """
-    densities, shares = [], []
-    for first in range(0, len(insertions), _BATCH):
-        design = _inserted_design(worlds.design, worlds.stratum, insertions[first : first + _BATCH])
-        parts = list(group_weights(design, worlds.quantities))
-        either = np.concatenate([part.either for part in parts])
-        total = np.maximum(either.sum(axis=2), _TINY)
-        densities.append(np.log(total) + np.concatenate([part.log_scale for part in parts]))
-        shares.append(either / total[:, :, None])
-    density, share = np.concatenate(densities, axis=1), np.concatenate(shares, axis=1)
-    return density.reshape(*worlds.shape, -1), share.reshape(*worlds.shape, len(insertions), -1)
-
-
-def _inserted_design(design: Design, stratum: IntArray, insertions: Sequence[Insertion]) -> Design:
-    """Return the design whose groups are the insertions, one each."""
-    factors, name_at = _all_names(design)
-    n_channels, window = len(design.channels), design.periods.index(WINDOW)
-    firm: list[list[int]] = []
-    forged: list[list[int]] = []
-    for insertion in insertions:
-        held = [] if insertion.settled != UNKNOWN else _factors_of(insertion, n_channels, name_at)
-        forged.append([f for f in held if design.forgeable[factors.channel[f]]])
-        firm.append([f for f in held if not design.forgeable[factors.channel[f]]])
-    n = len(insertions)
-    settled = np.array([i.settled for i in insertions], dtype=np.int64)
-    unknown = np.full(n, UNKNOWN, dtype=np.int64)
-    patterns = Patterns(
-        firm_start=np.cumsum([0, *map(len, firm)]),
-        firm=np.array([f for part in firm for f in part], dtype=np.int64),
-        forged_start=np.cumsum([0, *map(len, forged)]),
-        forged=np.array([f for part in forged for f in part], dtype=np.int64),
-        stratum=stratum[[i.kind for i in insertions]],
-        perpetrator=settled,
-        staged=np.where(settled == UNKNOWN, UNKNOWN, 0),
-        framed=unknown,
-        contest=unknown,
-    )
-    groups = Groups(
-        kind=np.array([i.kind for i in insertions], dtype=np.int64),
-        region=np.array([i.region for i in insertions], dtype=np.int64),
-        period=np.full(n, window, dtype=np.int64),
-        pattern=np.arange(n),
-        n=np.ones(n, dtype=np.int64),
-    )
-    return dataclasses.replace(design, factors=factors, patterns=patterns, groups=groups)
-
-
-def _factors_of(insertion: Insertion, n_channels: int, name_at: IntArray) -> list[int]:
-    """Indices of the factors of an insertion's evidence: each channel is silent or speaks, and what it says."""
-    speaking = {channel for channel, _ in insertion.named}
-    held = [h + n_channels * (h in speaking) for h in range(n_channels)]
-    return held + [int(name_at[channel, actor]) for channel, actor in insertion.named]
-
-
-def _all_names(design: Design) -> tuple[Factors, IntArray]:
-    """Factors of every channel's silence, speech and naming of every organization; and where those namings stand."""
-    n_channels, n_named = len(design.channels), len(design.organizations)
-    channels, actors = np.arange(n_channels), np.arange(n_named)
-    sizes = (n_channels, n_channels, n_channels * n_named)
-    none = np.empty(0, dtype=np.int64)
-    factors = Factors(
-        kind=np.repeat(np.array([SILENT, SPEAKS, NAMES], dtype=np.int64), sizes),
-        echo=np.full(sum(sizes), UNKNOWN, dtype=np.int64),
-        repeated=np.zeros(sum(sizes)),
-        channel=np.concatenate([channels, channels, np.repeat(channels, n_named)]),
-        argument=np.concatenate([channels, channels, np.tile(actors, n_channels)]),
-        set_channel=none,
-        set_start=np.zeros(1, dtype=np.int64),
-        set_member=none,
-    )
-    name_at = 2 * n_channels + np.arange(n_channels * n_named).reshape(n_channels, n_named)
-    return factors, name_at
 
 
 def learned(totals: FloatArray, log_density: FloatArray) -> FloatArray:
