@@ -25,6 +25,7 @@ from violencescore.levels import Level, build_level, drawn_for, enough_flows, le
 from violencescore.listings import build_histories, why_recorded_only
 from violencescore.methodology import Sampling
 from violencescore.model.kernel import Kernel, build_kernel
+from violencescore.model.pilot import learn_repeats
 from violencescore.model.quantities import quantities, sample_prior
 from violencescore.names import BASELINE, CATEGORY, ORGANIZATION, UNREPORTED, WINDOW
 from violencescore.networks import FLOW, uses_networks
@@ -128,15 +129,16 @@ def fit_assessment(
     require_scorable(assessment)
     given = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
     sampling = methodology.sampling.model_copy(update={k: v for k, v in given.items() if v is not None})
-    design = build_design(assessment)
-    kernel = build_kernel(design, methodology.priors)
     progress("compiling", 0, 1)
     seconds = {"compile": compile_kernel(), "sample": 0.0, "scores": 0.0}
     progress("compiling", 1, 1)
+    stated = build_design(assessment)
+    design = learn_repeats(stated, methodology.priors)
+    kernel = build_kernel(design, methodology.priors)
     sample_seed, score_seed, revenue_seed, prior_seed, listing_seed = (
         int(s) for s in np.random.SeedSequence(sampling.seed).generate_state(5, dtype=np.uint64) >> np.uint64(1)
     )
-    prior_vectors = sample_prior(kernel, design, N_PRIOR_DRAWS, np.random.default_rng(prior_seed))
+    prior_vectors = sample_prior(kernel, stated, N_PRIOR_DRAWS, np.random.default_rng(prior_seed))
     prior = quantities(kernel, design, prior_vectors)
     named = count_named(assessment)
 
