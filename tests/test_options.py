@@ -145,7 +145,10 @@ def joint(assessment: Assessment, design: Design, kernel: Kernel, vector: np.nda
     weights, likelihoods = [], []
     for row in incidents:
         weight = {
-            k: named["rate"][kind_of[row.incident_id], row.period, k] * named["presence"][row.region, k] for k in actors
+            k: named["rate"][kind_of[row.incident_id], row.period, k]
+            * named["presence"][row.region, k]
+            * existed(k, row)
+            for k in actors
         }
         part = "window 1 of 2" if row.date_start < pd.Timestamp("2026-07-29T12:00") else "window 2 of 2"
         stratum = f"{row.period if row.period == 'baseline' else part}, {elements[design.kinds.index(kind_of[row.incident_id])]}"
@@ -154,7 +157,7 @@ def joint(assessment: Assessment, design: Design, kernel: Kernel, vector: np.nda
         for k in actors:
             share = named["false_flag"][stratum, k]
             forged = (1 - share) * seen[k] + share * sum(named["target"][k, m] * seen[m] for m in actors if m != k)
-            likelihood[k] = existed(k, row) * evidence(row.incident_id, k, forgeable=False) * forged
+            likelihood[k] = (existed(k, row) > 0) * evidence(row.incident_id, k, forgeable=False) * forged
         weights.append(weight)
         likelihoods.append(likelihood)
 

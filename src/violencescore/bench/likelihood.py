@@ -42,7 +42,7 @@ class GroupWeights:
         Weight of the cell times probability of the evidence, by actor, for an incident that is what it seems and one
         that is staged (draw, group, actor).
     cell
-        Weight of the cell alone (draw, group, actor): expected incidents, or shares between candidates.
+        Weight of the cell alone, on the date (draw, group, actor): expected incidents, or shares between candidates.
     log_scale
         What was divided out (draw, group).
     """
@@ -98,7 +98,18 @@ def _weights(design: Design, draws: Mapping[str, FloatArray]) -> GroupWeights:
     cell = cell_weights(design, draws)
     honest, staged, log_scale = pattern_probabilities(design, draws)
     p = groups.pattern
-    return GroupWeights(honest[:, p] * cell, staged[:, p] * cell, cell, log_scale[:, p])
+    dated = cell if DATE not in design.factors.kind else cell * pattern_dates(design, draws)[:, p]
+    return GroupWeights(honest[:, p] * cell, staged[:, p] * cell, dated, log_scale[:, p])
+
+
+def pattern_dates(design: Design, draws: Mapping[str, FloatArray]) -> FloatArray:
+    """Return the density of the date of each pattern, by who did it (draw, pattern, actor); else one."""
+    patterns, factors = design.patterns, design.factors
+    found = np.ones((len(draws["rate"]), len(patterns.stratum), len(design.actors)))
+    owner = np.repeat(np.arange(len(patterns.stratum)), np.diff(patterns.firm_start))
+    for at in np.flatnonzero(factors.kind[patterns.firm] == DATE):
+        found[:, owner[at]] = _dates(design, draws, int(factors.argument[patterns.firm[at]]))
+    return found
 
 
 def cell_weights(design: Design, draws: Mapping[str, FloatArray]) -> FloatArray:

@@ -56,7 +56,9 @@ def contest_gradient(accurate: float, member: Index, cell: Array, part: Array, g
     return among / accurate - (n - among) / (1.0 - accurate)
 
 
-def arrange_groups(design: Design, firm: Index, sight: Index) -> tuple[GroupArrays, NodeArrays]:
+def arrange_groups(
+    design: Design, firm: Index, sight: Index, undated: Index, date: Index
+) -> tuple[GroupArrays, NodeArrays]:
     """Distinct cells, the groups of each pattern, and the incidents that may hang together, each a group of its own."""
     groups, nodes, contest = design.groups, design.nodes, design.patterns.contest
     cells, cell = unique_rows(groups.kind, groups.region, groups.period, contest[groups.pattern])[::-1]
@@ -67,5 +69,6 @@ def arrange_groups(design: Design, firm: Index, sight: Index) -> tuple[GroupArra
     start = starts(groups.pattern[order], len(contest))
     columns = (*cells.T, firm, sight, start, cell[order], groups.n[order], order)
     pattern = groups.pattern[nodes.group]
-    node_columns = (cell[nodes.group], firm[pattern], sight[pattern], nodes.parent, nodes.bond, nodes.group)
+    of_nodes = (part[pattern] for part in (undated, date, sight))
+    node_columns = (cell[nodes.group], *of_nodes, nodes.parent, nodes.bond, nodes.group)
     return GroupArrays(*map(ints, columns)), NodeArrays(*map(ints, node_columns))

@@ -2,9 +2,9 @@
 
 The incidents that may hang together are the nodes of a forest: each has at most one parent, an earlier one. With a
 probability that is learned and falls with the days between them, a node repeats the perpetrator of its parent;
-otherwise it is anybody's, as its cell has it. The perpetrators are summed out from the last node to the first (a
-sum-product pass), which costs one pass over the nodes, and leaves the mixture of independent incidents where nothing is
-repeated.
+otherwise it is anybody's, as the rates of its cell are on its date. The perpetrators are summed out from the last node
+to the first (a sum-product pass), which costs one pass over the nodes, and leaves the mixture of independent incidents
+where nothing is repeated.
 """
 
 from __future__ import annotations
@@ -29,6 +29,20 @@ def repeat_probability(unit: Array, offset: Index, nodes: NodeArrays, decay: Arr
 
 
 @njit(**OPTIONS)
+def weigh(nodes: NodeArrays, i: int, cells: Array, part: Array, out: Array) -> float:
+    """Fill ``out`` with the weight of each actor in the cell of a node on its date; return their sum.
+
+    The date counts here, and not as evidence: when an incident is that repeats another says nothing more of who did it.
+    """
+    q, date = nodes.cell[i], nodes.date[i]
+    total: float = 0.0
+    for k in range(out.size):
+        out[k] = cells[q, k] * (part[date, k] if date >= 0 else 1.0)
+        total += out[k]
+    return total
+
+
+@njit(**OPTIONS)
 def pass_up(
     nodes: NodeArrays, repeat: Array, cells: Array, part: Array, sight: Array, message: Array, mixed: Array
 ) -> None:
@@ -38,18 +52,20 @@ def pass_up(
     ``mixed`` with the sum over actors of weight, evidence and message.
     """
     n_actors = cells.shape[1]
+    own = np.empty(n_actors)
     for i in range(nodes.cell.size - 1, -1, -1):
-        q, e, v, above = nodes.cell[i], nodes.firm[i], nodes.sight[i], nodes.parent[i]
+        e, v, above = nodes.firm[i], nodes.sight[i], nodes.parent[i]
+        weight = weigh(nodes, i, cells, part, own)
         total = 0.0
-        weight = 0.0
         for k in range(n_actors):
-            weight += cells[q, k]
-            total += cells[q, k] * part[e, k] * sight[v, k] * message[i, k]
+            total += own[k] * part[e, k] * sight[v, k] * message[i, k]
         mixed[i] = total
         if above >= 0:
             per = repeat[i] * weight / total
             for k in range(n_actors):
-                message[above, k] *= 1.0 - repeat[i] + per * part[e, k] * sight[v, k] * message[i, k]
+                # Nobody repeats anything on a day on which it does not exist.
+                seen = part[e, k] * sight[v, k] * message[i, k] if own[k] > 0.0 else 0.0
+                message[above, k] *= 1.0 - repeat[i] + per * seen
 
 
 @njit(**OPTIONS)
@@ -70,26 +86,30 @@ def pass_up_gradient(
     n_actors = cells.shape[1]
     below = np.empty((nodes.cell.size, n_actors))  # gradient by the log evidence of each node
     grad_message = np.empty(n_actors)
+    weights = np.empty(n_actors)
     for i in range(nodes.cell.size):
-        q, e, v, above = nodes.cell[i], nodes.firm[i], nodes.sight[i], nodes.parent[i]
-        weight = 0.0
+        q, e, v, above, date = nodes.cell[i], nodes.firm[i], nodes.sight[i], nodes.parent[i], nodes.date[i]
+        weight = weigh(nodes, i, cells, part, weights)
         shared = 0.0
-        for k in range(n_actors):
-            weight += cells[q, k]
-            grad_message[k] = 0.0
+        grad_message[:] = 0.0
         if above >= 0:
             per = repeat[i] * weight / mixed[i]
             for k in range(n_actors):
-                seen = part[e, k] * sight[v, k] * message[i, k]
+                seen = part[e, k] * sight[v, k] * message[i, k] if weights[k] > 0.0 else 0.0
                 grad_message[k] = below[above, k] / (1.0 - repeat[i] + per * seen)
                 shared += grad_message[k] * repeat[i] * seen / mixed[i]
                 grad_repeat[i] += grad_message[k] * (seen * weight / mixed[i] - 1.0)
         own = (1.0 - shared * weight) / mixed[i]
         of_seen = repeat[i] * weight / mixed[i]
         for k in range(n_actors):
-            seen = part[e, k] * sight[v, k] * message[i, k]
-            grad = cells[q, k] * own + grad_message[k] * of_seen
-            grad_cell[q, k] += seen * own + shared
+            seen = part[e, k] * sight[v, k] * message[i, k] if weights[k] > 0.0 else 0.0
+            grad = weights[k] * own + grad_message[k] * of_seen
+            of_weight = seen * own + shared
+            if date < 0:
+                grad_cell[q, k] += of_weight
+            else:
+                grad_cell[q, k] += of_weight * part[date, k]
+                grad_log_part[date, k] += of_weight * weights[k]
             below[i, k] = grad * seen
             grad_log_part[e, k] += grad * seen
             grad_sight[v, k] += grad * part[e, k] * message[i, k]
@@ -122,11 +142,10 @@ def pass_down(
     n_actors = cells.shape[1]
     fresh = np.empty(n_actors)
     for i in range(nodes.cell.size):
-        q, e, v, above = nodes.cell[i], nodes.firm[i], nodes.sight[i], nodes.parent[i]
-        weight = 0.0
+        e, v, above = nodes.firm[i], nodes.sight[i], nodes.parent[i]
+        weight = weigh(nodes, i, cells, part, fresh)
         for k in range(n_actors):
-            weight += cells[q, k]
-            fresh[k] = cells[q, k] * part[e, k] * sight[v, k] * message[i, k] / mixed[i]
+            fresh[k] *= part[e, k] * sight[v, k] * message[i, k] / mixed[i]
         anew = 1.0
         copies = False
         for k in range(n_actors):
@@ -134,8 +153,10 @@ def pass_down(
         if above >= 0:
             anew = 0.0
             for k in range(n_actors):
-                same = repeat[i] * weight * part[e, k] * sight[v, k] * message[i, k] / mixed[i]
-                same /= same + 1.0 - repeat[i]
+                same = 0.0
+                if fresh[k] > 0.0:
+                    same = repeat[i] * weight * part[e, k] * sight[v, k] * message[i, k] / mixed[i]
+                    same /= same + 1.0 - repeat[i]
                 belief[i, k] = belief[above, k] * same
                 anew += belief[above, k] * (1.0 - same)
                 if k == drawn[above]:

@@ -286,7 +286,7 @@ class Kernel:
 def build_kernel(design: Design, priors: Priors) -> Kernel:
     """Bind the compiled density to a design."""
     layout = build_layout(design, priors)
-    parts, sights, firm, sight = arrange_patterns(design)
+    parts, sights, *of_patterns = arrange_patterns(design)
     arguments = (
         layout.offset,
         layout.sizes,
@@ -298,6 +298,6 @@ def build_kernel(design: Design, priors: Priors) -> Kernel:
         factor_arrays(design),
         parts,
         sights,
-        *arrange_groups(design, firm, sight),
+        *arrange_groups(design, *of_patterns),
     )
     return Kernel(layout, arguments, pack(arguments))

@@ -61,8 +61,8 @@ def unpack(words: Index) -> Any:
     groups = GroupArrays(
         whole(22), whole(23), whole(24), whole(25), whole(26), whole(27), whole(28), whole(29), whole(30), whole(31)
     )
-    nodes = NodeArrays(whole(32), whole(33), whole(34), whole(35), whole(36), whole(37))
+    nodes = NodeArrays(whole(32), whole(33), whole(34), whole(35), whole(36), whole(37), whole(38))
     beta = real(1).reshape((-1, 2))
     given = GivenArrays(real(2), real(3), real(4), real(5), real(6), real(7), real(8))
-    coordinates = CoordinateArrays(whole(38), whole(39), real(10), real(11))
+    coordinates = CoordinateArrays(whole(39), whole(40), real(10), real(11))
     return whole(0), whole(1), real(0), beta, given, real(9)[0], coordinates, factors, parts, sights, groups, nodes

@@ -7,11 +7,13 @@ that false flags are summed out on the sights, and a pattern costs one product.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from violencescore.design import UNKNOWN, Design
+from violencescore.design import DATE, UNKNOWN, Design
 from violencescore.grouping import first_rows, ints, multiset_keys, starts, unique_rows
 from violencescore.model.types import Array, Index, PartArrays, SightArrays
 from violencescore.model.zerosum import OPTIONS
@@ -202,22 +204,65 @@ def sight_gradient(
                 grad_share[t, k] += n_false[t, k] / share[t, k] - n_honest[t, k] / (1.0 - share[t, k])
 
 
-def arrange_patterns(design: Design) -> tuple[PartArrays, SightArrays, Index, Index]:
-    """Return the distinct parts and sights, and which part that cannot be forged and which sight each pattern has."""
-    patterns = design.patterns
+def arrange_patterns(design: Design) -> tuple[PartArrays, SightArrays, Index, Index, Index, Index]:
+    """Return the distinct parts and sights, and what each pattern has of them.
+
+    That is its part that cannot be forged and its sight; and, for incidents that hang together, the former without the
+    date, and the date (see ``NodeArrays``).
+    """
+    patterns, groups = design.patterns, design.groups
     who = patterns.perpetrator
     # Where all agree that the incident was staged as another's work, it is that other whose evidence counts.
     seen = np.where(patterns.staged == 0, who, patterns.framed)
+    firm, forged = (
+        (np.repeat(np.arange(len(who)), np.diff(start)), member)
+        for start, member in ((patterns.firm_start, patterns.firm), (patterns.forged_start, patterns.forged))
+    )
+    families = [(*firm, who), (*forged, seen)]
+    is_date = design.factors.kind[firm[1]] == DATE
+    hanging = np.zeros(len(groups.n), dtype=bool)
+    hanging[design.nodes.group] = True
+    apart = bool(hanging.any() and is_date.any())
+    if apart:
+        # Before the others: of the parts that can be forged, which come last, there are to be no more.
+        nobody = np.full_like(who, UNKNOWN)
+        families[:0] = [(firm[0][~is_date], firm[1][~is_date], who), (firm[0][is_date], firm[1][is_date], nobody)]
+    codes, owner, member, settled = _distinct(families)
+    alone, together = (
+        np.bincount(groups.pattern[of], weights=groups.n[of], minlength=len(who)) for of in (~hanging, hanging)
+    )
+    n = [alone if apart else alone + together, alone + together]
+    n[:0] = [together, np.zeros_like(together)] if apart else []
+    of_part = np.bincount(np.concatenate(codes), weights=np.concatenate(n)).astype(np.int64)
+    sight, rows = unique_rows(codes[-1], patterns.stratum, who, patterns.staged, patterns.framed)
+    undated, date = codes[0], np.full_like(who, UNKNOWN)
+    if apart:
+        date[firm[0][is_date]] = codes[1][firm[0][is_date]]
+    parts = PartArrays(*share_beginnings(owner, member, settled), ints(of_part))
+    sights = SightArrays(*(ints(column) for column in rows.T))
+    return parts, sights, ints(codes[-2]), ints(sight), ints(undated), ints(date)
+
+
+def _distinct(families: Sequence[tuple[Index, Index, Index]]) -> tuple[list[Index], Index, Index, Index]:
+    """Number the distinct multisets of factors of each family of patterns, one family after the other.
+
+    Parameters
+    ----------
+    families
+        Pattern and factor, one entry for each factor of a pattern; and the only actor that counts for each pattern.
+
+    Returns
+    -------
+    tuple
+        Number of each pattern's multiset, for each family; then multiset and factor, one entry for each factor; and the
+        only actor that counts for each multiset.
+    """
+    codes: list[Index] = []
     owners: list[Index] = []
     members: list[Index] = []
     settled: list[Index] = []
-    codes: list[npt.NDArray[np.int64]] = []
     n_parts = 0
-    for start, member, counts in (
-        (patterns.firm_start, patterns.firm, who),
-        (patterns.forged_start, patterns.forged, seen),
-    ):
-        owner = np.repeat(np.arange(len(counts)), np.diff(start))
+    for owner, member, counts in families:
         found, _ = unique_rows(*multiset_keys(owner, member, len(counts)), counts)
         example = first_rows(found)
         # Parts of which nothing is settled come first: they alone may have been staged as anyone's work.
@@ -229,16 +274,7 @@ def arrange_patterns(design: Design) -> tuple[PartArrays, SightArrays, Index, In
         settled.append(counts[example])
         codes.append(n_parts + code)
         n_parts += len(example)
-    n = np.bincount(design.groups.pattern, weights=design.groups.n, minlength=len(who)).astype(np.int64)
-    of_part = np.bincount(np.concatenate(codes), weights=np.tile(n, 2)).astype(np.int64)
-    sight, rows = unique_rows(codes[1], patterns.stratum, who, patterns.staged, patterns.framed)
-    steps = share_beginnings(np.concatenate(owners), np.concatenate(members), np.concatenate(settled))
-    return (
-        PartArrays(*steps, ints(of_part)),
-        SightArrays(*(ints(column) for column in rows.T)),
-        ints(codes[0]),
-        ints(sight),
-    )
+    return codes, np.concatenate(owners), np.concatenate(members), np.concatenate(settled)
 
 
 def share_beginnings(owner: Index, member: Index, settled: Index) -> tuple[Index, Index, Index, Index, Index]:

@@ -138,6 +138,8 @@ def who_did_it(kernel: Kernel, design: Design, vector: npt.NDArray[np.float64]) 
         )
     )
     share = cell_weights(rates, said[1], weight, factors, groups)[cell] * part[firm] * sight[seen]
+    dated = np.flatnonzero(nodes.date != UNKNOWN)
+    share[len(pattern) + dated] *= part[nodes.date[dated]]
     share /= share.sum(axis=1, keepdims=True)
     probability: npt.NDArray[np.float64] = np.empty_like(share)
     probability[place] = share

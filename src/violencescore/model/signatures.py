@@ -15,7 +15,7 @@ from numba import types
 from violencescore.model.cells import contest_gradient
 from violencescore.model.coordinates import to_vector, to_vector_gradient
 from violencescore.model.effects import log_prior, natural, natural_gradient
-from violencescore.model.episodes import pass_up, pass_up_gradient, repeat_gradient, repeat_probability
+from violencescore.model.episodes import pass_up, pass_up_gradient, repeat_gradient, repeat_probability, weigh
 from violencescore.model.evidence import engagement_gradient, evidence_gradient, staging_gradient
 from violencescore.model.kernel import cell_weights, forward, mix
 from violencescore.model.logarithm import weighted_log
@@ -66,6 +66,7 @@ BACKWARD: Mapping[Any, tuple[Any, ...]] = {
     sight_gradient: (*(_MATRIX,) * 3, _SIGHTS, *(_MATRIX,) * 6),
     products_gradient: (_PARTS, _MATRIX, _MATRIX),
     repeat_probability: (_VECTOR, _WHOLE, _NODES, _VECTOR),
+    weigh: (_NODES, types.int64, _MATRIX, _MATRIX, _VECTOR),
     pass_up: (_NODES, _VECTOR, *(_MATRIX,) * 4, _VECTOR),
     pass_up_gradient: (_NODES, _VECTOR, *(_MATRIX,) * 4, _VECTOR, *(_MATRIX,) * 3, _VECTOR),
     repeat_gradient: (_VECTOR, _WHOLE, _NODES, *(_VECTOR,) * 3),

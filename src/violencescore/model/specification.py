@@ -61,6 +61,7 @@ def build_model(design: Design, priors: Priors) -> pm.Model:
         pm.Potential("incidents", pt.sum(groups.n[alone] * mixed) - rate.sum())
         repeat = _shares("episode", design.bonds)
         if len(design.nodes.group):
+            log_cell = log_cell + log_dates(design, log_factor)[groups.pattern]
             pm.Potential("episodes", _hanging(design, log_cell, log_weight, repeat))
     return model
 
@@ -160,6 +161,7 @@ def _hanging(design: Design, log_cell: Tensor, log_weight: Tensor, repeat: Tenso
             same = repeat[nodes.bond[i]] * nodes.decay[i]
             cell = log_cell[nodes.group[i]]
             said = pt.exp(weighted - cell - mixed + pt.logsumexp(cell))
+            said = pt.switch(cell > np.log(LEAST) / 2, said, 0.0)  # who does not exist on that day repeats nothing
             above = int(nodes.parent[i])
             message[above] = message.get(above, 0.0) + pt.log1p(same * (said - 1.0))
     return pt.stack(total).sum()
@@ -259,6 +261,17 @@ def log_factors(
             members = factors.set_member[factors.set_start[a] : factors.set_start[a + 1]]
             rows.append(_log_set(members, accuracy[h], n_org))
     return pt.stack(rows) if rows else pt.zeros((0, n_org + 1))
+
+
+def log_dates(design: Design, log_factor: Tensor) -> Tensor:
+    """Log density of the date of each pattern by actor (pattern, actor); zero where it says nothing."""
+    start, member = design.patterns.firm_start, design.patterns.firm
+    dates = np.flatnonzero(design.factors.kind[member] == DATE)
+    found = pt.zeros((len(start) - 1, len(design.actors)))
+    if not len(dates):
+        return found
+    owner = np.searchsorted(start, dates, side="right") - 1
+    return pt.set_subtensor(found[owner], log_factor[member[dates]])
 
 
 def _log_dates(design: Design, era: int, kept: Tensor) -> Tensor:

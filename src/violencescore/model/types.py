@@ -78,13 +78,15 @@ class GroupArrays(NamedTuple):
 class NodeArrays(NamedTuple):
     """Incidents that may share their perpetrator with an earlier one, or a later one with them (see ``episodes``).
 
-    Node ``i`` is an incident of group ``place[i]`` with its ``cell``, ``firm`` part and ``sight``. It repeats the
+    Node ``i`` is an incident of group ``place[i]`` with its ``cell``, ``firm`` part and ``sight``; what its date says
+    (see ``activity``) is no part of the former but part ``date``, ``UNKNOWN`` if that is nothing. It repeats the
     perpetrator of node ``parent[i]`` (less than ``i``; ``UNKNOWN`` for none) with the probability of its ``bond`` times
     its own ``decay`` (see ``GivenArrays``).
     """
 
     cell: Index
     firm: Index
+    date: Index
     sight: Index
     parent: Index
     bond: Index

@@ -175,7 +175,8 @@ def _fill(
 
 def node_arrays(row: Index, parent: IntArray, bond: IntArray) -> NodeArrays:
     """Return nodes of which the cell and evidence of each stand in a row."""
-    return NodeArrays(*map(ints, (row, row, np.zeros_like(row), parent, bond, row)))
+    undated = np.full_like(row, NONE)  # what the date says is in the weights of the cell
+    return NodeArrays(*map(ints, (row, row, undated, np.zeros_like(row), parent, bond, row)))
 
 
 def pass_messages(nodes: NodeArrays, repeat: FloatArray, cell: SingleArray, seen: SingleArray) -> Messages:
