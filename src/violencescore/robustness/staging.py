@@ -4,12 +4,13 @@ A staged incident is added to the window; each draw says whose it would be, and 
 learns from it moves the scores besides (to first order). *Best placed*, forgeable channels name the framed one,
 nothing else speaks, and channels, place and kind are those that move the lead most. *As they usually come*, place and
 kind are those of the framer's own work, forgeable channels respond as if the framed one had done it, and the others
-respond to the framer. Refits with the staged incidents in the tables say at which number the verdict changes indeed.
+respond to the framer; what comes is chance, and the budget is the median over several ways in which it may come.
+Refits with the staged incidents in the tables say at which number the verdict changes indeed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 MOST = 60
 """The largest number of staged incidents that is looked at."""
+
+WAYS, CHEAPEST_WAYS = 3, 15
+"""How often staged incidents are drawn as they usually come: for each pair, and for the cheapest; odd numbers."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,9 @@ def budget_table(basis: Basis, seed: int, progress: Progress) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        framer_id, framed_id, placed (``best`` or ``usual``), budget (to change the verdict; infinite above `MOST`),
-        to_name (until the framed one is named), pareto_k (missing where the budget is to first order), kind and
-        region (of the best placed).
+        framer_id, framed_id, placed (``best`` or ``usual``), budget (to change the verdict; infinite above `MOST`; of
+        the usual ones the median of `WAYS` draws), to_name (until the framed one is named), pareto_k (missing where the
+        budget is to first order), kind and region (of the best placed).
     """
     rows = []
     framed_ones = [k for k in basis.ids if k != basis.decision.selected]
@@ -101,17 +105,62 @@ def budget_table(basis: Basis, seed: int, progress: Progress) -> pd.DataFrame:
         options = staging_options(basis, framed)
         for framer in (j for j in basis.ids if j != framed):
             placed = best_placed(basis, framer, framed, MOST, options)
-            for name, staged in (("best", placed), ("usual", usual(basis, framer, framed, MOST, seed))):
-                found = budget(basis, staged, framed)
-                where = staged.insertions[0]
-                place = (design.kinds[where.kind], design.regions[where.region]) if name == "best" else ("", "")
-                least, named = (np.inf if x is None else float(x) for x in (found.least, found.named))
-                rows.append((framer, framed, name, least, named, found.pareto_k, *place))
+            found, where = budget(basis, placed, framed), placed.insertions[0]
+            place = (design.kinds[where.kind], design.regions[where.region])
+            rows.append((framer, framed, "best", _number(found.least), _number(found.named), found.pareto_k, *place))
+            ways = usual_ways(basis, framer, framed, range(seed, seed + WAYS))
+            _, middle = ways[WAYS // 2]
+            named = float(np.median([_number(found.named) for _, found in ways]))
+            rows.append((framer, framed, "usual", _number(middle.least), named, middle.pareto_k, "", ""))
     progress("staging", len(framed_ones), len(framed_ones))
     columns = ["framer_id", "framed_id", "placed", "budget", "to_name", "pareto_k", "kind", "region"]
     table = pd.DataFrame(rows, columns=columns)
     method = f"reweighted, or {basis.worlds.first_order.removeprefix('draws, ')}"
     return described(table, "fewest staged incidents after which the verdict is another", method)
+
+
+def _number(of: int | None) -> float:
+    return np.inf if of is None else float(of)
+
+
+def usual_ways(basis: Basis, framer: str, framed: str, seeds: Sequence[int]) -> list[tuple[Staged, Budget]]:
+    """Return staged incidents as they may come, drawn with each seed, and their budgets; the cheapest first."""
+    drawn = [usual(basis, framer, framed, MOST, seed) for seed in seeds]
+    ways = [(staged, budget(basis, staged, framed)) for staged in drawn]
+    return sorted(ways, key=lambda way: _number(way[1].least))
+
+
+@dataclass(frozen=True, eq=False)
+class Cheapest:
+    """The pair that needs the fewest staged incidents: who, what is staged, and its budget.
+
+    ``low`` and ``high`` hold eight of ten ways in which it may come.
+    """
+
+    framer: str
+    framed: str
+    staged: Staged
+    budget: Budget
+    low: float
+    high: float
+
+
+def cheapest(basis: Basis, table: pd.DataFrame, placed: str) -> Cheapest | None:
+    """Return the pair with the smallest budget; staged as usual, it is drawn anew, so that luck does not count."""
+    own = table[table["placed"] == placed].sort_values("budget", kind="stable")
+    if own.empty:
+        return None
+    framer, framed = str(own["framer_id"].iloc[0]), str(own["framed_id"].iloc[0])
+    if placed == "best":
+        staged = best_placed(basis, framer, framed, MOST)
+        found = budget(basis, staged, framed)
+        return Cheapest(framer, framed, staged, found, _number(found.least), _number(found.least))
+    first = basis.seed + WAYS
+    ways = usual_ways(basis, framer, framed, range(first, first + CHEAPEST_WAYS))
+    tail = CHEAPEST_WAYS // 10
+    return Cheapest(
+        *(framer, framed, *ways[CHEAPEST_WAYS // 2]), _number(ways[tail][1].least), _number(ways[-1 - tail][1].least)
+    )
 
 
 def examine(basis: Basis, progress: Progress) -> Finding:
@@ -120,7 +169,7 @@ def examine(basis: Basis, progress: Progress) -> Finding:
     tables = {"budget": table, "tipping": tipping_table(basis)}
     margins, notes = [], []
     for placed, name in (("best", "staging_budget"), ("usual", "staging_budget_average")):
-        margin, search, note = _confirmed(basis, table[table["placed"] == placed], placed, name, progress)
+        margin, search, note = _confirmed(basis, cheapest(basis, table, placed), placed, name, progress)
         margins.append(margin)
         notes.append(note)
         tables[f"refits_{placed}"] = search.table(basis, "staged")
@@ -133,29 +182,25 @@ def examine(basis: Basis, progress: Progress) -> Finding:
 
 
 def _confirmed(
-    basis: Basis, table: pd.DataFrame, placed: str, name: str, progress: Progress
+    basis: Basis, pair: Cheapest | None, placed: str, name: str, progress: Progress
 ) -> tuple[Margin, Search, str]:
     """Return the least budget over all pairs, found by refits where they are allowed."""
-    if table.empty:
+    if pair is None:
         nothing = Search((), None, 0)
         margin = Margin(name, None, np.inf, np.inf, np.inf, 0.0, "incidents", "There is no rival to frame.", "draws")
         return margin, nothing, margin.sentence
-    row = table.sort_values("budget", kind="stable").iloc[0]
-    framer, framed = str(row["framer_id"]), str(row["framed_id"])
-    make = best_placed if placed == "best" else _usual_at(basis.seed)
-    staged = make(basis, framer, framed, MOST)
-    harms = [usual_harm(basis, insertion.kind) for insertion in staged.insertions]
-    expected = None if np.isinf(row["budget"]) else int(row["budget"])
+    harms = [usual_harm(basis, insertion.kind) for insertion in pair.staged.insertions]
+    expected = pair.budget.least
 
     def fit(n: int) -> Refit:
-        added = list(zip(staged.insertions, harms, strict=True))[:n]
+        added = list(zip(pair.staged.insertions, harms, strict=True))[:n]
         return refit(basis, with_incidents(basis.tables, basis, added), f"{n} staged", progress)
 
     search = least_number(fit, basis.verdict, expected or MOST, MOST, basis.n_refits if expected else 0)
     value = search.value(expected)
-    k = float(row["pareto_k"])
+    k = pair.budget.pareto_k
     method = search.method(basis.worlds.first_order if np.isnan(k) else how(k))
-    who = f"{basis.names[framer]}, staging as {basis.names[framed]}"
+    who = f"{basis.names[pair.framer]}, staging as {basis.names[pair.framed]}"
     way = "best placed" if placed == "best" else "as they usually come"
     if np.isinf(value):
         said = f"No rival changes the verdict with {MOST} staged incidents, {way}."
@@ -163,15 +208,14 @@ def _confirmed(
         said = f"Refits do not bear out that {expected} staged incidents, {way}, change the verdict; more would tell."
     else:
         said = f"{value:.0f} staged incidents, {way}, change the verdict (cheapest: {who})."
+        if placed == "usual":
+            most = f"{pair.high:.0f}" if np.isfinite(pair.high) else f"more than {MOST}"
+            said += f" That is the median; in eight of ten ways in which they may come it is {pair.low:.0f} to {most}."
     note = said if not search.tried else f"{said} {search.sentence(basis, 'with')}"
-    return Margin(name, framed, value, search.low(value), value, 0.0, "incidents", said, method), search, note
-
-
-def _usual_at(seed: int) -> Callable[[Basis, str, str, int], Staged]:
-    def make(basis: Basis, framer: str, framed: str, n: int) -> Staged:
-        return usual(basis, framer, framed, n, seed)
-
-    return make
+    low, high = min(search.low(value), pair.low), max(value, pair.high)
+    if placed == "best":
+        low, high = search.low(value), value
+    return Margin(name, pair.framed, value, low, high, 0.0, "incidents", said, method), search, note
 
 
 def _tipping_margin(basis: Basis, table: pd.DataFrame) -> Margin:
