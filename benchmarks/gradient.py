@@ -48,7 +48,7 @@ from violencescore.simulation import WORLDS, ChannelWorld, World, simulate_world
 
 Floats = npt.NDArray[np.float64]
 KERNELS = ("density", "mixture", "plain")
-SAME = "same patterns"
+SAME, TYPICAL = "same patterns", "typical"
 COMPILED = {"nogil": True, "error_model": "numpy"}
 """As the package's kernels, but not cached: a cached loop would not see that the package's code has changed."""
 
@@ -76,6 +76,10 @@ class Case:
     regions: int
     channels: int
     copies: int = 1
+
+
+TYPICAL_CASE = Case(5_000, 8, 32, 4)
+"""A national assessment: the sizes at which the density is to take at most twice as long as the mixture alone."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,11 @@ def build_series(arguments: argparse.Namespace) -> dict[str, list[Case]]:
         name: [dataclasses.replace(base, **{name: size}) for size in sorted(getattr(arguments, name))]
         for name in ("incidents", "organizations", "regions", "channels")
     }
-    return series | {SAME: [dataclasses.replace(base, incidents=incidents, copies=c) for c in (1, times)]}
+    return (
+        {TYPICAL: [TYPICAL_CASE]}
+        | series
+        | {SAME: [dataclasses.replace(base, incidents=incidents, copies=c) for c in (1, times)]}
+    )
 
 
 def build_world(case: Case) -> World:

@@ -66,16 +66,17 @@ def test_channels_are_believed_to_be_right_more_often_than_not() -> None:
             assert right > wrong
 
 
-def test_intensity_is_the_default_divided_by_revenue_and_nothing_else() -> None:
+def test_intensity_is_the_default_divided_by_revenue_with_factions_counted_with_their_parents() -> None:
     base, derived = (
         shipped_methodology().model_dump(),
         shipped_methodology("kleiman-2011-intensity").model_dump(),
     )
     differs = {key for key in base if base[key] != derived[key]}
-    assert differs == {"id", "title", "description", "score", "scenario"}
+    assert differs == {"id", "title", "description", "score", "scenario", "units"}
     names = [[s["name"] for s in found["scenario"]] for found in (base, derived)]
     assert set(names[0]) - set(names[1]) == {"per revenue"}
     assert derived["score"] == {"estimand": "realized", "per": "revenue"}
+    assert derived["units"] == base["units"] | {"level": "parent"}
 
 
 def test_ged_dyads_name_candidates_and_count_killings_alone() -> None:
