@@ -12,9 +12,9 @@ gradient of sum_g n_g log(sum_k W[q_g, k] L[p_g, k]) with respect to W and L:
 
 All are timed inside compiled loops, so that no call from Python is counted, by turns within each round, and so are all
 sizes. Ratios are between times of one round. Sizes are varied one at a time: incidents, organizations, regions,
-channels. The series `same patterns` is one world of 50,000 incidents, and the same with each group's number of
-incidents multiplied by 20: a million incidents of the same cells and patterns. In the series `incidents` new patterns
-go on appearing. Writes results/gradient.csv, images/gradient.png and the table of benchmarks.md in docs/.
+channels. `typical` has the sizes of a national assessment. The series `same patterns` is one world of 50,000
+incidents, and the same with each group's number of incidents multiplied by 20: a million incidents of the same cells
+and patterns. In the series `incidents` new patterns go on appearing. Writes results/gradient.csv, images/gradient.png and the table of benchmarks.md in docs/.
 """
 
 from __future__ import annotations
