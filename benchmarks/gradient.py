@@ -14,7 +14,8 @@ All are timed inside compiled loops, so that no call from Python is counted, by 
 sizes. Ratios are between times of one round. Sizes are varied one at a time: incidents, organizations, regions,
 channels. `typical` has the sizes of a national assessment. The series `same patterns` is one world of 50,000
 incidents, and the same with each group's number of incidents multiplied by 20: a million incidents of the same cells
-and patterns. In the series `incidents` new patterns go on appearing. Writes results/gradient.csv, images/gradient.png and the table of benchmarks.md in docs/.
+and patterns. In the series `incidents` new patterns go on appearing. Writes results/gradient.csv,
+images/gradient.png and the table of benchmarks.md in docs/.
 """
 
 from __future__ import annotations

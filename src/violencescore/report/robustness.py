@@ -18,8 +18,8 @@ _NAME_LIMIT = 24
 _COUNTED = ("incidents", "panelists", "organizations")
 CAPTION = (
     "Each margin says how much it takes to change the verdict: the larger, the safer. In brackets: what two "
-    "Monte-Carlo errors, refits or the ways in which incidents may come leave open. How: from the draws of the verdict; "
-    "by reweighting them (Pareto-smoothed importance sampling, with its k); or by sampling the model again."
+    "Monte-Carlo errors, refits or the ways in which incidents may come leave open. How: from the draws of the "
+    "verdict; by reweighting them (Pareto-smoothed importance sampling, with its k); or by sampling the model again."
 )
 
 
