@@ -19,15 +19,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from published import DOCS, between_marks, markdown, show
 
-from violencescore.calibration.methods import ALL_METHODS
+from violencescore.calibration.folder import read_records
+from violencescore.calibration.frames import first_of
+from violencescore.calibration.methods import ALL_METHODS, DOUBTS, MODEL
 from violencescore.output import write_file
 
 PAGE = "calibration.md"
 TABLES = ("verdicts", "coverage", "probabilities", "fits")
 FIGURES = ("verdicts", "coverage", "reliability")
+PAIRS = (("silenced", "listed"), ("hidden", "plain"))
+"""Worlds in which the most violent suppresses what is known of it, each with the same world where it does not."""
 SBC_FIGURES = ("ranks-names", "ranks-candidates")
 
 
@@ -63,6 +68,45 @@ def wrong_share(at: Mapping[str, Any]) -> str:
     return f"{at['wrong_share']:.1%} ({at['wrong_share_low']:.1%} to {at['wrong_share_high']:.1%}){mark}"
 
 
+def suppression_table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row a pair of worlds and method: what the most violent gains by suppression, assessment by assessment."""
+    by_world: dict[str, dict[int, Mapping[str, Any]]] = {}
+    for record in records:
+        by_world.setdefault(record["task"]["name"], {})[record["task"]["seed"]] = record
+    rows = []
+    for world, control in PAIRS:
+        seeds = sorted(by_world.get(world, {}).keys() & by_world.get(control, {}).keys())
+        for method in (MODEL, DOUBTS):
+            found = [[_of_truth(by_world[name][seed], method) for seed in seeds] for name in (world, control)]
+            if len(seeds) < 2 or any(p is None for own in found for p in own):
+                continue
+            p = np.array(found, dtype=float)
+            change = p[0] - p[1]
+            named = [sum(_names_truth(by_world[name][seed], method) for seed in seeds) for name in (world, control)]
+            rows.append(
+                {
+                    "world": world,
+                    "beside": control,
+                    "method": method,
+                    "assessments": f"{len(seeds)}",
+                    "P(first) of the most violent": f"{p[0].mean():.3f}, without {p[1].mean():.3f}",
+                    "change": f"{change.mean():+.3f} ± {change.std(ddof=1) / len(seeds) ** 0.5:.3f}",
+                    "named rightly at 0.90": f"{named[0]}, without {named[1]}",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _of_truth(record: Mapping[str, Any], method: str) -> float | None:
+    """P(first) of the truly first, of the likeliest of them where they tie; None where it was not fitted."""
+    said = record["methods"].get(method)
+    return None if said is None else max(said["p_first"].get(key, 0.0) for key in first_of(record["truth"]))
+
+
+def _names_truth(record: Mapping[str, Any], method: str) -> bool:
+    return record["methods"][method]["verdicts"]["0.9"]["selected"] in first_of(record["truth"])
+
+
 def sbc_table(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
     """One row a structure: how many quantities were ranked, in how many refits, and which are uneven."""
     rows = []
@@ -88,6 +132,9 @@ def publish_worlds(folder: Path, docs: Path, part: str = "") -> pd.DataFrame:
     name = f"calibration-{part}" if part else "calibration"
     _copy(folder, docs, found, TABLES, FIGURES, name)
     shown = [f"![{figure.capitalize()} in each world](images/{name}-{figure}.png)" for figure in FIGURES]
+    pairs = suppression_table(read_records(folder, "world"))
+    if part and len(pairs):
+        shown.append(f"What the most violent gains where it suppresses what is known of it:\n\n{markdown(pairs)}")
     mark = "✗ marks a promise that was broken by more than sampling error."
     _write_page(docs, f"calibration --{part}" if part else name, [f"{_made(found)} {mark}", markdown(table), *shown])
     return table

@@ -79,10 +79,6 @@ class Case:
     copies: int = 1
 
 
-TYPICAL_CASE = Case(5_000, 8, 32, 4)
-"""A national assessment: the sizes at which the density is to take at most twice as long as the mixture alone."""
-
-
 @dataclass(frozen=True)
 class Timed:
     """What is timed for one case: a call of each kernel that does it a number of times; and the sizes."""
@@ -161,6 +157,10 @@ def parse(given: list[str] | None = None) -> argparse.Namespace:
         help="sizes that are held while another one varies (default 10000 8 16 4)",
     )  # fmt: skip
     parser.add_argument(
+        "--typical", type=int, nargs=4, default=[5_000, 8, 32, 4], metavar=("INCIDENTS", "ORG", "REGIONS", "CHANNELS"),
+        help="sizes of a national assessment (default 5000 8 32 4)",
+    )  # fmt: skip
+    parser.add_argument(
         "--same", type=int, nargs=2, default=[50_000, 20], metavar=("INCIDENTS", "TIMES"),
         help="the series of the same patterns: incidents, and what their numbers are multiplied by (default 50000 20)",
     )  # fmt: skip
@@ -182,7 +182,7 @@ def build_series(arguments: argparse.Namespace) -> dict[str, list[Case]]:
         for name in ("incidents", "organizations", "regions", "channels")
     }
     return (
-        {TYPICAL: [TYPICAL_CASE]}
+        {TYPICAL: [Case(*arguments.typical)]}
         | series
         | {SAME: [dataclasses.replace(base, incidents=incidents, copies=c) for c in (1, times)]}
     )

@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+import calibration
 import gradient
 import pandas as pd
 import pytest
@@ -41,7 +42,9 @@ def small_gradients(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("docs")
     marks = "<!-- written by benchmarks/gradient.py -->old<!-- end of benchmarks/gradient.py -->"
     (out / PAGE).write_text(f"before\n{marks}\nafter\n", encoding="utf-8")
-    sizes = "--incidents 200 --organizations 3 --regions 2 --channels 2 --base 200 3 2 2 --same 200 5"
+    sizes = (
+        "--incidents 200 --organizations 3 --regions 2 --channels 2 --base 200 3 2 2 --typical 200 3 2 2 --same 200 5"
+    )
     gradient.main(f"{sizes} --rounds 2 --seconds 0.001 --out {out}".split())
     return out
 
@@ -118,3 +121,20 @@ def test_refits_are_compared_with_one_process_of_the_same_round() -> None:
     assert table["to one process"].tolist() == ["1.00 (1.00 to 1.00)", "1.75 (1.50 to 2.00)"]
     assert table["converged"].tolist() == ["4 of 4", "4 of 4"]
     assert refits.draw(rows).startswith(b"\x89PNG")
+
+
+def test_what_suppression_gains_is_told_assessment_by_assessment() -> None:
+    def record(world: str, seed: int, p: float, selected: str | None) -> dict[str, object]:
+        said = {"p_first": {"a": p, "b": 1 - p}, "verdicts": {"0.9": {"outcome": "", "selected": selected}}}
+        return {"task": {"name": world, "seed": seed}, "truth": {"a": 2.0, "b": 1.0}, "methods": {"model": said}}
+
+    records = [
+        record("silenced", 1, 0.7, None), record("silenced", 2, 0.9, "a"), record("silenced", 3, 0.1, "b"),
+        record("listed", 1, 0.9, "a"), record("listed", 2, 0.9, "a"), record("listed", 4, 0.9, "a"),
+        record("hidden", 1, 0.9, "a"),
+    ]  # fmt: skip
+    rows = calibration.suppression_table(records).to_dict("records")
+    assert [(row["world"], row["method"], row["assessments"]) for row in rows] == [("silenced", "model", "2")]
+    assert rows[0]["change"] == "-0.100 ± 0.100"
+    assert rows[0]["P(first) of the most violent"] == "0.800, without 0.900"
+    assert rows[0]["named rightly at 0.90"] == "1, without 2"
