@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,14 @@ from violencescore.robustness.adversaries import (
     smaller,
 )
 from violencescore.robustness.attacks import FACTION, attacked, guilty_of, unit_of
-from violencescore.robustness.frozen_rule import read_scene, require_tryable, set_scene, true_ranking, world_of
+from violencescore.robustness.frozen_rule import (
+    read_scene,
+    require_tryable,
+    rule_settings,
+    set_scene,
+    true_ranking,
+    world_of,
+)
 from violencescore.robustness.redteam import (
     FIRST_FRESH_SEED,
     Field,
@@ -34,6 +42,7 @@ from violencescore.robustness.redteam import (
     Team,
     achieved_table,
     before_table,
+    field_json,
     play,
     redteam_sentences,
 )
@@ -238,6 +247,13 @@ def test_per_revenue_the_truth_is_divided_by_true_revenue_and_a_faction_takes_it
     assert estimates[guilty] + estimates[guilty + FACTION] == pytest.approx(old[guilty])
 
 
+@pytest.mark.parametrize("world", ["listed", "silenced", "troubled"])
+def test_worlds_with_lists_of_incidents_can_be_tried_in_other_processes_and_kept_in_a_manifest(world):
+    field = Field(KLEIMAN, world_of(KLEIMAN, world), rule_settings(KLEIMAN))
+    assert pickle.loads(pickle.dumps(field)).world == field.world
+    assert json.loads(json.dumps(field_json(field, Team(("delayer",), 0.3, 2, 2))))["world"]["sources"]
+
+
 def test_channels_that_no_simulated_world_knows_get_the_accuracy_that_is_expected():
     data = {"extends": "kleiman-2011", "id": "own", "version": "1", "scenario": []}
     rule = methodology_from_dict(data).model_copy(update={"channels": {"drones": KLEIMAN.channels["ballistics"]}})
@@ -373,7 +389,6 @@ def test_what_cannot_be_asked_is_a_fault_and_writes_nothing(arguments, rule, tmp
 
 @pytest.mark.slow
 def test_a_stager_who_may_do_as_it_likes_lowers_its_chance_of_being_first():
-    from violencescore.robustness.frozen_rule import rule_settings
     from violencescore.robustness.redteam import in_this_process, p_of_guilty, tasks_of
 
     field = Field(KLEIMAN, dataclasses.replace(WORLDS["plain"], n_incidents=400), rule_settings(KLEIMAN, 200, 150, 2))

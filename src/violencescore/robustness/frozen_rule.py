@@ -87,7 +87,8 @@ def world_of(methodology: Methodology, world: World | str = "plain") -> World:
         name: dataclasses.replace(channel, forgeable=methodology.channels[name].forgeable)
         for name, channel in channels.items()
     }
-    return dataclasses.replace(base, channels=own)
+    # Plain dictionaries, which another process and a manifest can be given.
+    return dataclasses.replace(base, channels=own, sources=dict(base.sources))
 
 
 def set_scene(methodology: Methodology, world: World, seed: int) -> Scene:
