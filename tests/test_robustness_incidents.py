@@ -274,6 +274,23 @@ def test_what_is_staged_adds_its_harm_to_whoever_is_credited(basis: Basis) -> No
     np.testing.assert_allclose(bare.totals(0), staged.base)
 
 
+def test_staged_incidents_in_another_order_are_the_same_in_all(basis: Basis) -> None:
+    staged = usual(basis, basis.ids[0], basis.ids[1], 6, 1)
+    turned = staged.reordered(np.arange(5, -1, -1))
+    np.testing.assert_allclose(turned.totals(6), staged.totals(6))
+    np.testing.assert_array_equal(turned.place[..., 0], staged.place[..., 5])
+    assert turned.insertions[0] == staged.insertions[5]
+
+
+def test_what_is_staged_as_usual_has_the_median_budget_of_the_ways_in_which_it_may_come(basis: Basis) -> None:
+    framed = next(k for k in basis.ids if k != basis.decision.selected)
+    framer = next(k for k in basis.ids if k != framed)
+    ways = [usual(basis, framer, framed, staging.MOST, seed) for seed in (5, 6, 7)]
+    found = [least for _, b in staging.with_budgets(basis, framed, ways) for least in [b.least]]
+    known = [staging.budget(basis, way, framed).least for way in ways]
+    assert found == sorted(known, key=lambda n: np.inf if n is None else n)
+
+
 def test_the_least_number_is_found_by_doubling_and_halving() -> None:
     for truth in (1, 2, 3, 7, 31, 60):
         assert staging._first(lambda n, truth=truth: n >= truth, 60) == truth

@@ -51,6 +51,17 @@ class Staged:
     value: FloatArray
     base: FloatArray
 
+    def reordered(self, order: npt.NDArray[np.integer]) -> Staged:
+        """Return the same incidents in another order."""
+        return dataclasses.replace(
+            self,
+            insertions=tuple(self.insertions[i] for i in order),
+            log_density=self.log_density[..., order],
+            taught=self.taught[order],
+            place=self.place[..., order],
+            value=self.value[..., order],
+        )
+
     def totals(self, n: int) -> FloatArray:
         """Return the scores with the first ``n`` of them, to first order (see `worlds.learned`)."""
         return self.credited(n) + self.taught[:n].sum(axis=0)

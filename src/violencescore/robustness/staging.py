@@ -35,7 +35,8 @@ MOST = 60
 """The largest number of staged incidents that is looked at."""
 
 WAYS, CHEAPEST_WAYS = 3, 15
-"""How often staged incidents are drawn as they usually come: for each pair, and for the cheapest; odd numbers."""
+"""In how many ways staged incidents come as they usually do: for each pair the same ones in another order, for the
+cheapest pair others each time. Odd numbers, for the median."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,9 @@ def budget_table(basis: Basis, seed: int, progress: Progress) -> pd.DataFrame:
             found, where = budget(basis, placed, framed), placed.insertions[0]
             place = (design.kinds[where.kind], design.regions[where.region])
             rows.append((framer, framed, "best", _number(found.least), _number(found.named), found.pareto_k, *place))
-            ways = usual_ways(basis, framer, framed, range(seed, seed + WAYS))
+            drawn = usual(basis, framer, framed, MOST, seed)
+            orders = [np.random.default_rng([seed, way]).permutation(MOST) for way in range(1, WAYS)]
+            ways = with_budgets(basis, framed, [drawn, *(drawn.reordered(order) for order in orders)])
             _, middle = ways[WAYS // 2]
             named = float(np.median([_number(found.named) for _, found in ways]))
             rows.append((framer, framed, "usual", _number(middle.least), named, middle.pareto_k, "", ""))
@@ -123,11 +126,9 @@ def _number(of: int | None) -> float:
     return np.inf if of is None else float(of)
 
 
-def usual_ways(basis: Basis, framer: str, framed: str, seeds: Sequence[int]) -> list[tuple[Staged, Budget]]:
-    """Return staged incidents as they may come, drawn with each seed, and their budgets; the cheapest first."""
-    drawn = [usual(basis, framer, framed, MOST, seed) for seed in seeds]
-    ways = [(staged, budget(basis, staged, framed)) for staged in drawn]
-    return sorted(ways, key=lambda way: _number(way[1].least))
+def with_budgets(basis: Basis, framed: str, ways: Sequence[Staged]) -> list[tuple[Staged, Budget]]:
+    """Return staged incidents as they may come with the budget of each way; the cheapest first."""
+    return sorted(((way, budget(basis, way, framed)) for way in ways), key=lambda found: _number(found[1].least))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,8 +156,9 @@ def cheapest(basis: Basis, table: pd.DataFrame, placed: str) -> Cheapest | None:
         staged = best_placed(basis, framer, framed, MOST)
         found = budget(basis, staged, framed)
         return Cheapest(framer, framed, staged, found, _number(found.least), _number(found.least))
-    first = basis.seed + WAYS
-    ways = usual_ways(basis, framer, framed, range(first, first + CHEAPEST_WAYS))
+    first = basis.seed + 1
+    drawn = [usual(basis, framer, framed, MOST, seed) for seed in range(first, first + CHEAPEST_WAYS)]
+    ways = with_budgets(basis, framed, drawn)
     tail = CHEAPEST_WAYS // 10
     return Cheapest(
         *(framer, framed, *ways[CHEAPEST_WAYS // 2]), _number(ways[tail][1].least), _number(ways[-1 - tail][1].least)
