@@ -30,6 +30,9 @@ REGION = "region"
 GIVEN = 1e5
 """Cases that a prior is worth which leaves nothing to be learned."""
 
+RAREST = 1e-3
+"""The least repetition that is given: far below, a Beta prior would leave it open."""
+
 STEP = 1e-5
 """Of the differences that give the curvature."""
 
@@ -78,6 +81,7 @@ def learn_repeats(design: Design, priors: Priors) -> Design:
     kernel = build_kernel(paired, priors)
     mode = find_mode(kernel, initial_vector(kernel, paired))
     share = expit(kernel.layout.block(mode, lay.EPISODE)[design.bond_names.index(REGION)])
+    share = np.clip(share, RAREST, 1.0 - RAREST)
     bonds = design.bonds.copy()
     bonds[design.bond_names.index(REGION)] = GIVEN * share, GIVEN * (1.0 - share)
     return replace(design, bonds=bonds)
