@@ -132,8 +132,7 @@ def publish_worlds(folder: Path, docs: Path, part: str = "") -> pd.DataFrame:
     name = f"calibration-{part}" if part else "calibration"
     _copy(folder, docs, found, TABLES, FIGURES, name)
     shown = [f"![{figure.capitalize()} in each world](images/{name}-{figure}.png)" for figure in FIGURES]
-    pairs = suppression_table(read_records(folder, "world"))
-    if part and len(pairs):
+    if part and len(pairs := suppression_table(read_records(folder, "world"))):
         shown.append(f"What the most violent gains where it suppresses what is known of it:\n\n{markdown(pairs)}")
     mark = "✗ marks a promise that was broken by more than sampling error."
     _write_page(docs, f"calibration --{part}" if part else name, [f"{_made(found)} {mark}", markdown(table), *shown])

@@ -19,7 +19,7 @@ import pandas as pd
 from violencescore.activity import DAY, build_activity, build_kin, period_bounds
 from violencescore.assessment import Assessment
 from violencescore.coding import Codes, encode, places
-from violencescore.episodes import Nodes, build_forest, build_nodes, hang_together
+from violencescore.episodes import LINK, NEAR, Nodes, build_forest, build_nodes, hang_together
 from violencescore.errors import Fault, InputError
 from violencescore.evidence_patterns import (
     DATE as DATE,
@@ -241,8 +241,8 @@ def build_design(assessment: Assessment) -> Design:
     parent, decay, linked = build_forest(
         incidents["date_start"], region_codes, links, episodes.days if repeats else None
     )
-    bonds = {"region": episodes.repeat} if repeats else {}
-    bonds |= {"link": episodes.linked} if linked.any() else {}
+    bonds = {NEAR: episodes.repeat} if repeats else {}
+    bonds |= {LINK: episodes.linked} if linked.any() else {}
     # Whoever hangs together with others is a group of its own.
     own = np.where(hang_together(parent), np.arange(n_incidents), UNKNOWN)
     group_codes, groups = unique_rows(kind_codes, region_codes, period_codes, pattern_codes, own)

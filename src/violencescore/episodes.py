@@ -13,6 +13,9 @@ from violencescore.grouping import AnyInts, IntArray
 FAR = 3.0
 """Incidents further apart than so many times the days of [episodes] do not hang together."""
 
+NEAR, LINK = "region", "link"
+"""Bonds between incidents: close in place and time, or tied by a table."""
+
 NONE = -1
 DAY = pd.Timedelta(days=1)
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from violencescore.design import UNKNOWN, Design
+from violencescore.episodes import NEAR
 from violencescore.model import layout as lay
 from violencescore.model.coordinates import centring, to_point, turn
 from violencescore.model.kernel import Kernel, build_kernel, cell_weights, forward
@@ -23,9 +24,6 @@ MAX_ITERATIONS = 300
 
 MAX_TURNED = 3000
 """Parameters that are turned at most: their axes are a matrix. More are centred only."""
-
-REGION = "region"
-"""The bond between incidents that are close in place and time."""
 
 GIVEN = 1e5
 """Cases that a prior is worth which leaves nothing to be learned."""
@@ -75,15 +73,15 @@ def learn_repeats(design: Design, priors: Priors) -> Design:
     of separate pairs has its mode, and is then given (a composite likelihood: Varin, Reid and Firth 2011, An overview
     of composite likelihood methods). Links that a table states are learned with all else.
     """
-    if REGION not in design.bond_names:
+    if NEAR not in design.bond_names:
         return design
     paired = replace(design, nodes=replace(design.nodes, parent=in_pairs(design.nodes.parent)))
     kernel = build_kernel(paired, priors)
     mode = find_mode(kernel, initial_vector(kernel, paired))
-    share = expit(kernel.layout.block(mode, lay.EPISODE)[design.bond_names.index(REGION)])
-    share = np.clip(share, RAREST, 1.0 - RAREST)
+    at = design.bond_names.index(NEAR)
+    share = np.clip(expit(kernel.layout.block(mode, lay.EPISODE)[at]), RAREST, 1.0 - RAREST)
     bonds = design.bonds.copy()
-    bonds[design.bond_names.index(REGION)] = GIVEN * share, GIVEN * (1.0 - share)
+    bonds[at] = GIVEN * share, GIVEN * (1.0 - share)
     return replace(design, bonds=bonds)
 
 

@@ -135,15 +135,14 @@ def with_budgets(basis: Basis, framed: str, ways: Sequence[Staged]) -> list[tupl
 class Cheapest:
     """The pair that needs the fewest staged incidents: who, what is staged, and its budget.
 
-    ``low`` and ``high`` hold eight of ten ways in which it may come.
+    ``spread`` holds eight of ten ways in which it may come; None where it is best placed.
     """
 
     framer: str
     framed: str
     staged: Staged
     budget: Budget
-    low: float
-    high: float
+    spread: tuple[float, float] | None = None
 
 
 def cheapest(basis: Basis, table: pd.DataFrame, placed: str) -> Cheapest | None:
@@ -154,15 +153,13 @@ def cheapest(basis: Basis, table: pd.DataFrame, placed: str) -> Cheapest | None:
     framer, framed = str(own["framer_id"].iloc[0]), str(own["framed_id"].iloc[0])
     if placed == "best":
         staged = best_placed(basis, framer, framed, MOST)
-        found = budget(basis, staged, framed)
-        return Cheapest(framer, framed, staged, found, _number(found.least), _number(found.least))
+        return Cheapest(framer, framed, staged, budget(basis, staged, framed))
     first = basis.seed + 1
     drawn = [usual(basis, framer, framed, MOST, seed) for seed in range(first, first + CHEAPEST_WAYS)]
     ways = with_budgets(basis, framed, drawn)
     tail = CHEAPEST_WAYS // 10
-    return Cheapest(
-        *(framer, framed, *ways[CHEAPEST_WAYS // 2]), _number(ways[tail][1].least), _number(ways[-1 - tail][1].least)
-    )
+    spread = _number(ways[tail][1].least), _number(ways[-1 - tail][1].least)
+    return Cheapest(framer, framed, *ways[CHEAPEST_WAYS // 2], spread)
 
 
 def examine(basis: Basis, progress: Progress) -> Finding:
@@ -210,13 +207,14 @@ def _confirmed(
         said = f"Refits do not bear out that {expected} staged incidents, {way}, change the verdict; more would tell."
     else:
         said = f"{value:.0f} staged incidents, {way}, change the verdict (cheapest: {who})."
-        if placed == "usual":
-            most = f"{pair.high:.0f}" if np.isfinite(pair.high) else f"more than {MOST}"
-            said += f" That is the median; in eight of ten ways in which they may come it is {pair.low:.0f} to {most}."
+        if pair.spread is not None:
+            few, many = pair.spread
+            most = f"{many:.0f}" if np.isfinite(many) else f"more than {MOST}"
+            said += f" That is the median; in eight of ten ways in which they may come it is {few:.0f} to {most}."
     note = said if not search.tried else f"{said} {search.sentence(basis, 'with')}"
-    low, high = min(search.low(value), pair.low), max(value, pair.high)
-    if placed == "best":
-        low, high = search.low(value), value
+    low, high = search.low(value), value
+    if pair.spread is not None:
+        low, high = min(low, pair.spread[0]), max(high, pair.spread[1])
     return Margin(name, pair.framed, value, low, high, 0.0, "incidents", said, method), search, note
 
 
