@@ -133,10 +133,9 @@ def tabulate(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame
     ours = table[table["sampler"] == OURS].set_index(["incidents", "round"])
     rounds = pd.MultiIndex.from_frame(table[["incidents", "round"]])
     table["ratio"] = ours["ess_per_second"].reindex(rounds).to_numpy() / table["ess_per_second"]
-    # At best all draws of a run that was stopped would have been worth one effective draw each, at its limit.
-    whole = (ours["min_ess"] / ours["seconds_total"]).reindex(rounds).to_numpy()
-    stopped = table["status"].str.startswith("unfinished")
-    table["at_least"] = (whole * arguments.limit / (table["chains"] * table["draws"])).where(stopped)
+    # At best each draw of a run that was stopped, tuning draws among them, was worth one effective draw.
+    most = np.array([run.most_per_second for run in runs])
+    table["at_least"] = ours["ess_per_second"].reindex(rounds).to_numpy() / most
     return table
 
 

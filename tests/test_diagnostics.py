@@ -25,7 +25,7 @@ def diagnosed(
 ) -> Diagnostics:
     if divergent is None:
         divergent = np.zeros(vectors.shape[:2], dtype=bool)
-    draws = Draws(vectors, divergent, np.ones(vectors.shape[:2], dtype=np.int64))
+    draws = Draws(vectors, divergent, np.ones(vectors.shape[:2], dtype=np.int64), np.zeros(vectors.shape[:2]))
     coords = {"organization": [f"o{i}" for i in range(scores.shape[2])]}
     array = xr.DataArray(scores, dims=("chain", "draw", "organization"), coords=coords)
     return diagnose(draws, array, NOTHING, NOTHING, Sampling(**limits))

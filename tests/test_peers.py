@@ -13,7 +13,7 @@ from peers import OURS, check_agreement, parse, summarize, tabulate, with_earlie
 from textbook.agreement import compare_means, largest_allowed, mean_and_error
 from textbook.figure import draw_peers
 from textbook.incidents import expand_design
-from textbook.runs import Run, Task, run_task
+from textbook.runs import Run, Task, most_draws, run_task
 from textbook.samplers import stan_data
 from textbook.scores import QUANTITIES, compared_quantities, expected_scores, window_worth
 
@@ -211,14 +211,30 @@ def test_what_did_not_finish_is_a_word_and_never_a_number() -> None:
 
 
 def test_what_did_not_finish_is_slower_by_at_least_what_all_its_draws_would_be_worth() -> None:
-    unfinished = dataclasses.replace(finished("Stan", 1.0, {}), status="unfinished after 9 s (sampling)", facts={})
+    unfinished = dataclasses.replace(
+        finished("Stan", 1.0, {}), status="unfinished after 9 s (sampling)", facts={}, most_per_second=4.0
+    )
     table = tabulate([finished(OURS, 2.0, independent(1)), unfinished], parse(["--limit", "9"]))
-    ours = table["min_ess"][0] / table["seconds_total"][0]
-    assert table["at_least"][1] == pytest.approx(ours / (2 * 500 / 9))
+    assert table["at_least"][1] == pytest.approx(table["ess_per_second"][0] / 4.0)
     assert np.isnan(table["at_least"][0])
     shown = summarize(table.assign(void=False), pd.DataFrame())
     assert shown.loc[1, "effective/s"] == "unfinished after 9 s (sampling)"
     assert shown.loc[1, "ours is faster by"].startswith("at least ")
+
+
+@pytest.mark.parametrize(
+    ("sampler", "words", "noise", "most"),
+    [
+        ("PyMC", "stage compiling\n", "", 2),
+        ("PyMC", "stage compiling\nstage sampling\nstage sampling 60 of 400 draws\n", "", 64),
+        ("NumPyro", "stage compiling\nstage sampling\n", "Running chain 0: 5%|\rRunning chain 1: 10%|", 60),
+        ("Stan", "stage compiling\nstage sampling\n", "Sampling:  99%", 400),
+    ],
+)
+def test_a_stopped_run_has_done_no_more_than_it_told_and_had_no_time_to_tell(
+    sampler: str, words: str, noise: str, most: float
+) -> None:
+    assert most_draws(Task(sampler, 300, 0, True, 100, 100, 2, 7), words, noise) == pytest.approx(most, abs=2)
 
 
 def test_figures_of_other_sizes_stay(tmp_path: Path) -> None:

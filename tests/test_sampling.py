@@ -53,6 +53,13 @@ def test_one_batch_alone_is_the_first_of_many(small: tuple[Kernel, Design, Sampl
     assert np.array_equal(sample_posterior(*small, 7).vectors, batches[0].vectors)
 
 
+def test_each_draw_has_its_density(small: tuple[Kernel, Design, Sampling], batches: list[Draws]) -> None:
+    kernel, draws = small[0], batches[-1]
+    whole = np.array([[kernel.log_density(vector)[0] for vector in chain] for chain in draws.vectors])
+    assert whole.std() > 1.0
+    assert np.allclose(draws.log_density - whole, (draws.log_density - whole)[0, 0], atol=1e-6)
+
+
 def test_another_seed_gives_other_draws(small: tuple[Kernel, Design, Sampling], batches: list[Draws]) -> None:
     assert not np.array_equal(sample_posterior(*small, 8).vectors, batches[0].vectors)
 

@@ -18,6 +18,7 @@ from violencescore.model.effects import log_prior
 from violencescore.model.quantities import initial_vector
 from violencescore.refits import refit_band
 from violencescore.report.sensitivity import sensitivity_json, sensitivity_sentences, sensitivity_view
+from violencescore.sampling import Draws
 from violencescore.sensitivity import (
     BAND_COLUMNS,
     LOG_LIKELIHOOD,
@@ -41,7 +42,9 @@ def test_parts_and_likelihood_add_up_to_the_density(world: str) -> None:
     design, kernel = build_case(simulated(world, 1, 120))
     rng = np.random.default_rng(1)
     vectors = initial_vector(kernel, design) + rng.normal(0, 0.4, (2, 5, kernel.layout.size))
-    found = prior_parts(kernel, design, vectors)
+    density = np.array([[kernel.log_density(vector)[0] for vector in chain] for chain in vectors])
+    none = np.zeros(density.shape, dtype=np.int64)
+    found = prior_parts(kernel, design, Draws(vectors, none > 0, none, density))
     offset, _, _, beta, _, chance, *_ = kernel.arguments
     for c, d in np.ndindex(2, 5):
         vector = vectors[c, d]

@@ -19,6 +19,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 BENCHMARKS = Path(__file__).parent.parent
 
+UNTOLD = {"violencescore": 1.0, "PyMC": 0.01, "PyMC, nutpie": 0.01, "NumPyro": 0.05, "Stan": 0.05}
+"""Share of its draws that a sampler may have done since it last told how far it is."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -48,6 +51,9 @@ class Run:
         What the worker reports of itself: seconds of compilation and of sampling, gradients, divergences, versions.
     draws
         Draws of what is compared, by name (chain, draw).
+    most_per_second
+        Of a run that was stopped while it sampled: the most draws of all chains a second that it can have had by then,
+        tuning draws among them.
     """
 
     task: Task
@@ -55,6 +61,7 @@ class Run:
     seconds: float
     facts: dict[str, object]
     draws: dict[str, Floats]
+    most_per_second: float = float("nan")
 
 
 def run_task(task: Task, assessment: Path, scratch: Path, limit: float) -> Run:
@@ -87,7 +94,7 @@ def run_task(task: Task, assessment: Path, scratch: Path, limit: float) -> Run:
         "MKL_NUM_THREADS": "1",
     }
     start = time.monotonic()
-    verdict = float("nan")
+    verdict = sampling = float("nan")
     with words.open("w") as stdout, noise.open("w") as stderr:
         process = subprocess.Popen(
             command, env=environment, stdout=stdout, stderr=stderr, start_new_session=True,
@@ -97,6 +104,8 @@ def run_task(task: Task, assessment: Path, scratch: Path, limit: float) -> Run:
             while process.poll() is None:
                 elapsed = time.monotonic() - start
                 if np.isnan(verdict):
+                    if np.isnan(sampling) and "\nstage sampling" in words.read_text():
+                        sampling = elapsed
                     if "\nverdict " in words.read_text():
                         verdict = elapsed
                     elif elapsed > limit:
@@ -113,16 +122,29 @@ def run_task(task: Task, assessment: Path, scratch: Path, limit: float) -> Run:
         draws = dict(zip(found["names"].tolist(), found["draws"], strict=True))
         return Run(task, "finished", verdict, json.loads(str(found["facts"])), draws)
     if process.returncode == -signal.SIGKILL and time.monotonic() - start >= limit:
-        status = f"unfinished after {limit:.0f} s ({_how_far(words.read_text(), noise.read_text())})"
-    else:
-        lines = [line for line in noise.read_text().splitlines() if line.strip()] or ["no message"]
-        ended = f"ended by signal {-process.returncode}; " if process.returncode < 0 else ""
-        status = f"failed: {ended}{lines[-1][:200]}"
+        told = words.read_text(), noise.read_text()
+        status = f"unfinished after {limit:.0f} s ({_how_far(*told)})"
+        return Run(task, status, float("nan"), {}, {}, most_draws(task, *told) / (limit - sampling))
+    lines = [line for line in noise.read_text().splitlines() if line.strip()] or ["no message"]
+    ended = f"ended by signal {-process.returncode}; " if process.returncode < 0 else ""
+    status = f"failed: {ended}{lines[-1][:200]}"
     return Run(task, status, float("nan"), {}, {})
 
 
 def _slug(name: str) -> str:
     return re.sub(r"\W+", "-", name.lower())
+
+
+def most_draws(task: Task, words: str, noise: str) -> float:
+    """Return the most draws of all chains, tuning draws among them, that a stopped run can have had.
+
+    Those it told of last, and all that it could have done without telling again.
+    """
+    total = task.chains * (task.draws + task.tune)
+    counted = re.findall(r"^stage sampling (\d+) of \d+ draws$", words, re.MULTILINE)
+    shares = re.findall(r"(\d+)%", noise) if "\nstage sampling" in words else []
+    told = max([0.0, *(float(n) for n in counted), *(int(share) / 100 * total for share in shares)])
+    return min(told + max(UNTOLD[task.sampler] * total, task.chains), total)
 
 
 def _how_far(words: str, noise: str) -> str:

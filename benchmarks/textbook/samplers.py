@@ -83,7 +83,7 @@ def sample_pymc(design: Design, methodology: Methodology, setting: Setting, tell
     def count(**_: object) -> None:
         nonlocal done
         done += 1
-        if done % max(total // 50, 1) == 0:
+        if done == 1 or done % max(total // 100, 1) == 0:
             tell(f"sampling {done} of {total} draws")
 
     trace = pm.sample(
@@ -205,6 +205,7 @@ def sample_stan(design: Design, methodology: Methodology, setting: Setting, tell
         num_samples=setting.draws,
         num_warmup=setting.tune,
         delta=setting.target_accept,
+        refresh=max((setting.draws + setting.tune) // 50, 1),
     )
     sampled = time.perf_counter()
 

@@ -22,7 +22,7 @@ from violencescore.grouping import starts
 from violencescore.model.episodes import pass_down, pass_up, repeat_probability
 from violencescore.model.kernel import Kernel, cell_weights, forward
 from violencescore.model.types import Array, GroupArrays, Index, NodeArrays
-from violencescore.model.zerosum import OPTIONS
+from violencescore.model.zerosum import INNER, OPTIONS
 from violencescore.names import WINDOW
 from violencescore.sampling import Progress, no_progress
 
@@ -70,7 +70,7 @@ class Attribution:
         return self.realized + self.unreported
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def pick(weight: Array, total: float) -> int:
     """Draw an actor with probability in proportion to ``weight``, which sums to ``total``."""
     u = np.random.random() * total
@@ -109,7 +109,7 @@ def allot(n: int, weight: Array, out: Index) -> None:
         n -= out[k]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def expect_unreported(rate: float, presence: Array, n_contested: Array, odds: Array) -> tuple[float, float]:
     """Draw the rate of incidents between candidates, and return with it the expected incidents that no source lists.
 
@@ -126,7 +126,7 @@ def expect_unreported(rate: float, presence: Array, n_contested: Array, odds: Ar
     return known, missed
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def attribute_nodes(
     unit: Array,
     offset: Index,
@@ -204,9 +204,10 @@ def attribute(
                     weight[k] = known * sight[v, k]
                     total += weight[k]
                     flagged += known * false[v, k]
+                per = 1.0 / total
                 for k in range(n_actors):
-                    responsibility[g, k] += weight[k] / total
-                staged[g] += flagged / total
+                    responsibility[g, k] += weight[k] * per
+                staged[g] += flagged * per
                 c, t, r, in_contest = kind[g], period[g], region[g], contested[g] > 0
                 for f in range(first[g], first[g + 1]):
                     # Most profiles are of one incident, which one actor did.

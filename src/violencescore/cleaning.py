@@ -141,7 +141,9 @@ def leave_out_sources(tables: Mapping[str, Coded], sources: Collection[str]) -> 
 
 def clean_links(table: Coded, incidents: Coded) -> pd.DataFrame:
     """Return the links between incidents that count."""
-    links, known = table.decoded(), incidents.decoded()["incident_id"]
+    links = table.decoded()
+    ids = incidents.text("incident_id")
+    known = ids[ids.isin(pd.concat([links["incident_id"], links["linked_id"]]))]  # few, whatever the incidents
     inside = links["incident_id"].isin(known) & links["linked_id"].isin(known)
     return links[inside].drop_duplicates().reset_index(drop=True)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from violencescore.names import OTHER, WINDOW
+from violencescore.coding import places
+from violencescore.design import incident_rows
+from violencescore.names import WINDOW
 
 if TYPE_CHECKING:
     from violencescore.fitting import Fit
@@ -30,31 +31,37 @@ def summarize_evidence(fit: Fit) -> dict[str, Any]:
         another's work in the window: mean and the interval that holds 90 %; empty where staging could not show.
     """
     assessment, design = fit.assessment, fit.design
-    window = set(assessment.incidents.loc[assessment.incidents["period"] == WINDOW, "incident_id"])
-    inside = np.asarray(design.incident_id.isin(window))
-    actors = [*design.organizations, OTHER]
-    ids = design.incident_id[inside]
-    shares = pd.DataFrame(fit.attribution.responsibility[design.incident_group[inside]], index=ids, columns=actors)
-    evidence = assessment.evidence[assessment.evidence["incident_id"].isin(window)]
+    inside = np.asarray(assessment.incidents["period"] == WINDOW)
+    shares = np.where(inside[:, None], fit.attribution.responsibility[design.incident_group], 0.0)
+    incident = incident_rows(assessment)["evidence"]
+    spoke_by = places(assessment.evidence["channel"], design.channels)
+    naming = places(assessment.evidence["organization_id"], design.organizations)
     rows = []
-    for channel in design.channels:
-        said = evidence[evidence["channel"] == channel].drop_duplicates(["incident_id", "organization_id"])
-        spoken = shares.index.isin(said["incident_id"])
-        for actor in design.organizations:
-            own = shares[actor]
-            named = shares.index.isin(said.loc[said["organization_id"] == actor, "incident_id"])
+    for h, channel in enumerate(design.channels):
+        said = spoke_by == h
+        spoken = _mark(incident[said], len(inside))
+        for k, actor in enumerate(design.organizations):
+            own = shares[:, k]
+            named = _mark(incident[said & (naming == k)], len(inside))
             found = {
                 "named": own[named].sum(),
                 "other": own[spoken & ~named].sum(),
                 "silent": own[~spoken].sum(),
-                "blamed": (1.0 - own[named]).sum(),
+                "blamed": (1.0 - own[named & inside]).sum(),
             }
             rows.append({"organization_id": actor, "channel": channel} | {k: float(v) for k, v in found.items()})
     return {
-        "incidents": {actor: float(shares[actor].sum()) for actor in design.organizations},
+        "incidents": {actor: float(shares[:, k].sum()) for k, actor in enumerate(design.organizations)},
         "named": rows,
         "staged": _staged(fit, inside),
     }
+
+
+def _mark(rows: NDArray[np.integer[Any]], n: int) -> NDArray[np.bool_]:
+    """Return which of ``n`` stand among the rows."""
+    marks = np.zeros(n, dtype=bool)
+    marks[rows] = True
+    return marks
 
 
 def _staged(fit: Fit, inside: NDArray[np.bool_]) -> list[dict[str, Any]]:

@@ -189,7 +189,7 @@ def fit_assessment(
             if not _is_extended(diagnostics, decision, sampling):
                 break
     if densities:
-        for group, values in prior_parts(kernel, design, draws_so_far.vectors).items():
+        for group, values in prior_parts(kernel, design, draws_so_far).items():
             posterior[group] = xr.DataTree(values)
     return Fit(assessment, design, posterior, attribution, diagnostics, decision, sampling.seed, seconds)
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
 import xarray as xr
 
 from violencescore import __version__
@@ -143,7 +145,8 @@ class Run:
 
     def attribution(self) -> pd.DataFrame:
         """Who probably did each incident: the content of ``attribution.csv``."""
-        return pd.read_csv(self.folder / ATTRIBUTION, dtype={"incident_id": str}, keep_default_na=False)
+        types = {"incident_id": str} | dict.fromkeys(pd.read_csv(self.folder / ATTRIBUTION, nrows=0).columns[1:], float)
+        return pd.read_csv(self.folder / ATTRIBUTION, dtype=types, keep_default_na=False)
 
     def scores(self) -> xr.DataArray:
         """Draws of the scores (chain, draw, organization) under the methodology of the run."""
@@ -180,7 +183,7 @@ def write_run(fit: Fit, folder: str | Path, seconds: Mapping[str, float]) -> Non
         if panel is not None:
             panel.to_csv(staging / PANEL, index=False)
         _write_json(staging / DECISION, decision.to_json_dict())
-        attribution_table(fit).to_csv(staging / ATTRIBUTION, index=False)
+        _write_attribution(attribution_table(fit), staging / ATTRIBUTION)
         _write_json(staging / DIAGNOSTICS, fit.diagnostics.to_json_dict(seconds))
         _write_json(staging / METHODOLOGY, methodology.model_dump(mode="json"))
         _write_json(staging / EVIDENCE, summarize_evidence(fit))
@@ -285,6 +288,14 @@ def attribution_table(fit: Fit) -> pd.DataFrame:
     table = pd.DataFrame(shares, columns=labels)
     table.insert(0, "incident_id", design.incident_id)
     return table.assign(p_false_flag=attribution.staged[design.incident_group])
+
+
+def _write_attribution(table: pd.DataFrame, path: Path) -> None:
+    """Write what may be millions of rows."""
+    with path.open("wb") as file:
+        file.write(table.head(0).to_csv(index=False, lineterminator="\n").encode())
+        options = pyarrow.csv.WriteOptions(include_header=False)
+        pyarrow.csv.write_csv(pa.Table.from_pandas(table, preserve_index=False), file, options)
 
 
 def load_run(folder: str | Path) -> Run:

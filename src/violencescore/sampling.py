@@ -18,7 +18,7 @@ from numba import carray, cfunc, types
 from violencescore import beside
 from violencescore.design import Design
 from violencescore.methodology import Sampling
-from violencescore.model.coordinates import to_vector
+from violencescore.model.coordinates import log_volume, to_vector
 from violencescore.model.kernel import Kernel, compiled_density, is_compiled
 from violencescore.model.packing import unpack
 from violencescore.model.pilot import find_mode, in_coordinates, sampled_point
@@ -55,11 +55,14 @@ class Draws:
         Whether the transition that led to a draw diverged (chain, draw).
     steps
         Gradient evaluations of each draw (chain, draw).
+    log_density
+        Log density of each vector up to a constant (chain, draw), without parameters that were sampled beside it.
     """
 
     vectors: npt.NDArray[np.float64]
     divergent: npt.NDArray[np.bool_]
     steps: npt.NDArray[np.int64]
+    log_density: npt.NDArray[np.float64]
 
 
 def join_draws(draws: Draws, more: Draws) -> Draws:
@@ -69,6 +72,7 @@ def join_draws(draws: Draws, more: Draws) -> Draws:
         vectors=np.concatenate([draws.vectors, more.vectors[:, :n]], axis=2),
         divergent=draws.divergent | more.divergent[:, :n],
         steps=draws.steps + more.steps[:, :n],
+        log_density=draws.log_density,
     )
 
 
@@ -120,6 +124,11 @@ def sample_batches(
     yield from sample_target(kernel_target(kernel, design), sampling, seed, progress)
 
 
+def even(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Log volume where the sampled points are the vectors."""
+    return np.zeros(vectors.shape[:-1])
+
+
 @dataclass(frozen=True)
 class Target:
     """A density to draw from, as C functions.
@@ -135,6 +144,8 @@ class Target:
         Number of parameters.
     start
         Where a chain sets out, by its seed.
+    volume
+        Log volume of vectors (..., parameter) at their sampled points: what the density of the latter has besides.
     """
 
     density: Any
@@ -142,6 +153,7 @@ class Target:
     words: npt.NDArray[np.int64]
     size: int
     start: Callable[[int], npt.NDArray[np.float64]]
+    volume: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] = even
 
 
 def kernel_target(kernel: Kernel, design: Design) -> Target:
@@ -156,7 +168,12 @@ def kernel_target(kernel: Kernel, design: Design) -> Target:
         # One is about the posterior's own width there.
         return sampled_point(sampled, climbed) + rng.uniform(-1.0, 1.0, size)
 
-    return Target(compiled_density(), compiled_keep(), sampled.packed, size, initial_point)
+    offset, _, prior, _, _, _, coordinates, *_ = sampled.arguments
+
+    def volume(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return log_volume(vectors, offset, prior, coordinates)
+
+    return Target(compiled_density(), compiled_keep(), sampled.packed, size, initial_point, volume)
 
 
 def sample_target(
@@ -206,7 +223,7 @@ def sample_target(
                 whole = sampler.wait()
             if whole is None:
                 sampler.pause()
-            yield _draws(sampler.inspect() if whole is None else whole, batch * sampling.draws)
+            yield _draws(target, sampler.inspect() if whole is None else whole, batch * sampling.draws)
             if whole is None:
                 sampler.resume()
     finally:
@@ -278,11 +295,13 @@ def _is_finished(sampler: Any) -> bool:
         return False
 
 
-def _draws(trace: Any, n_draws: int) -> Draws:
+def _draws(target: Target, trace: Any, n_draws: int) -> Draws:
     """Take the first draws of each chain."""
     statistics = trace["sample_stats"]
+    vectors = np.asarray(trace["posterior"]["vector"], dtype=np.float64)[:, :n_draws]
     return Draws(
-        vectors=np.asarray(trace["posterior"]["vector"], dtype=np.float64)[:, :n_draws],
+        vectors=vectors,
         divergent=np.asarray(statistics["diverging"], dtype=bool)[:, :n_draws],
         steps=np.asarray(statistics["n_steps"], dtype=np.int64)[:, :n_draws],
+        log_density=np.asarray(statistics["logp"], dtype=np.float64)[:, :n_draws] - target.volume(vectors),
     )

@@ -7,7 +7,6 @@ The identification band goes farther along one part that data alone seldom ident
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from violencescore.scores import score_draws
 if TYPE_CHECKING:
     from violencescore.design import Design
     from violencescore.model.kernel import Kernel
+    from violencescore.sampling import Draws
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -71,13 +71,13 @@ SAMPLE = (CHAIN, DRAW)
 BAND_COLUMNS = ("factor", "prior_mean", "pareto_k", "sound", "refit")
 
 
-def prior_parts(kernel: Kernel, design: Design, vectors: FloatArray) -> dict[str, xr.Dataset]:
+def prior_parts(kernel: Kernel, design: Design, draws: Draws) -> dict[str, xr.Dataset]:
     """Return the log prior of each part and the log likelihood of draws, up to constants; and the staging rates.
 
     Parameters
     ----------
-    vectors
-        Draws of the parameter vector (chain, draw, parameter).
+    draws
+        Draws of the parameter vector with their density.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def prior_parts(kernel: Kernel, design: Design, vectors: FloatArray) -> dict[str
     from scipy.special import expit
     from scipy.stats import beta
 
-    layout = kernel.layout
+    layout, vectors = kernel.layout, draws.vectors
     log_prior = -0.5 * vectors**2
     staging = expit(layout.block(vectors, lay.STAGING))
     stretch = np.zeros(vectors.shape[:2])
@@ -106,10 +106,7 @@ def prior_parts(kernel: Kernel, design: Design, vectors: FloatArray) -> dict[str
     if design.stages:
         prior = prior.assign_coords({STAGING_RATE: ((*SAMPLE, "period"), staging), "period": list(design.strata)})
 
-    flat = vectors.reshape(-1, layout.size)
-    with ThreadPoolExecutor() as pool:  # the compiled density needs no interpreter
-        density = np.array([value for value, _ in pool.map(kernel.log_density, flat)]).reshape(vectors.shape[:2])
-    likelihood = density - sum(np.asarray(values) for _, values in data.values()) - stretch
+    likelihood = draws.log_density - sum(np.asarray(values) for _, values in data.values()) - stretch
     return {LOG_PRIOR: prior, LOG_LIKELIHOOD: xr.Dataset({"incidents": (SAMPLE, likelihood)})}
 
 

@@ -8,10 +8,10 @@ from numba import njit
 from violencescore.design import Design
 from violencescore.grouping import ints, starts, unique_rows
 from violencescore.model.types import Array, GroupArrays, Index, NodeArrays
-from violencescore.model.zerosum import OPTIONS
+from violencescore.model.zerosum import INNER
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def cell_weight(rate: Array, presence: Array, accurate: float, member: Index, weight: Array, out: Array) -> None:
     """Fill ``out`` with the weight of each actor for an incident of a cell, the evidence apart.
 
@@ -36,14 +36,16 @@ def cell_weight(rate: Array, presence: Array, accurate: float, member: Index, we
         out[k] *= inside if out[k] < 0.0 else (1.0 - accurate) / outside
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def contest_gradient(accurate: float, member: Index, cell: Array, part: Array, grad_weight: Array) -> float:
     """Turn ``part``, the expected incidents of each actor, into the gradient of the log rates.
 
     Adds to the gradient of the members' log weights; returns that of the accuracy.
     """
-    n = float(part.sum())
+    n: float = 0.0
     among: float = 0.0
+    for k in range(part.size):
+        n += part[k]
     for k in member:
         among += part[k]
     for i in range(member.size):

@@ -22,7 +22,7 @@ from violencescore.design import SPEAKS, Design
 from violencescore.model import layout as lay
 from violencescore.model.layout import Layout
 from violencescore.model.types import Array, CoordinateArrays, Index
-from violencescore.model.zerosum import OPTIONS
+from violencescore.model.zerosum import INNER, OPTIONS
 
 
 @njit(**OPTIONS)
@@ -46,7 +46,7 @@ def to_vector(point: Array, offset: Index, prior: Array, coordinates: Coordinate
     return vector
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def to_vector_gradient(vector: Array, offset: Index, prior: Array, coordinates: CoordinateArrays, grad: Array) -> float:
     """Turn the gradient by the vector into that by the sampled point, in place; return log volume."""
     volume = 0.0
@@ -95,6 +95,19 @@ def to_point(vector: Array, offset: Index, prior: Array, coordinates: Coordinate
             turned[block] *= np.exp(coordinates.centred[block] * np.repeat(log_scale, each))
     axes = sparse.csr_array((coordinates.value, coordinates.column, coordinates.start), shape=2 * (vector.size,))
     return np.asarray(spsolve_triangular(axes, turned, lower=False))
+
+
+def log_volume(vectors: Array, offset: Index, prior: Array, coordinates: CoordinateArrays) -> npt.NDArray[np.float64]:
+    """Log volume of vectors (..., parameter) at their sampled points: what ``to_vector_gradient`` returns."""
+    volume = np.zeros(vectors.shape[:-1])
+    if coordinates.start.size == 0:
+        return volume
+    for scales, effects, _ in lay.EFFECTS:
+        log_scale = prior[lay.P_SPREAD] * vectors[..., offset[scales] : offset[scales + 1]]
+        if log_scale.shape[-1]:
+            centred = coordinates.centred[offset[effects] : offset[effects + 1]]
+            volume -= log_scale @ centred.reshape((log_scale.shape[-1], -1)).sum(axis=1)
+    return volume
 
 
 def turn(centred: Array, precision: Array | None) -> CoordinateArrays:

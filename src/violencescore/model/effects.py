@@ -13,7 +13,7 @@ from numba import njit
 
 from violencescore.model import layout as lay
 from violencescore.model.types import Array, Index
-from violencescore.model.zerosum import OPTIONS
+from violencescore.model.zerosum import INNER, OPTIONS
 
 
 @njit(**OPTIONS)
@@ -26,11 +26,15 @@ def natural(vector: Array, offset: Index, prior: Array) -> tuple[Array, Array]:
         for j in range(n_scales):
             scale = prior[centre] * exp(prior[lay.P_SPREAD] * vector[offset[scales] + j])
             each = (offset[effects + 1] - offset[effects]) // n_scales
-            slope[offset[effects] + j * each : offset[effects] + (j + 1) * each] = scale
-    return vector * slope, slope
+            for i in range(offset[effects] + j * each, offset[effects] + (j + 1) * each):
+                slope[i] = scale
+    unit = np.empty(vector.size)
+    for i in range(vector.size):
+        unit[i] = vector[i] * slope[i]
+    return unit, slope
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def natural_gradient(unit: Array, slope: Array, offset: Index, prior: Array, grad: Array) -> None:
     """Turn the gradient by the entries in their own unit into that by the vector, in place."""
     for b in range(len(lay.EFFECTS)):

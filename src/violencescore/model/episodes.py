@@ -15,10 +15,10 @@ from numba import njit
 from violencescore.model import layout as lay
 from violencescore.model.evidence import logistic
 from violencescore.model.types import Array, Index, NodeArrays
-from violencescore.model.zerosum import OPTIONS
+from violencescore.model.zerosum import INNER, OPTIONS
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def repeat_probability(unit: Array, offset: Index, nodes: NodeArrays, decay: Array) -> Array:
     """Probability that each node repeats the perpetrator of its parent (node)."""
     repeat = np.zeros(nodes.cell.size)
@@ -28,7 +28,7 @@ def repeat_probability(unit: Array, offset: Index, nodes: NodeArrays, decay: Arr
     return repeat
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def weigh(nodes: NodeArrays, i: int, cells: Array, part: Array, out: Array) -> float:
     """Fill ``out`` with the weight of each actor in the cell of a node on its date; return their sum.
 
@@ -68,7 +68,7 @@ def pass_up(
                 message[above, k] *= 1.0 - repeat[i] + per * seen
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def pass_up_gradient(
     nodes: NodeArrays,
     repeat: Array,
@@ -115,7 +115,7 @@ def pass_up_gradient(
             grad_sight[v, k] += grad * part[e, k] * message[i, k]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def repeat_gradient(
     unit: Array, offset: Index, nodes: NodeArrays, repeat: Array, grad_repeat: Array, grad: Array
 ) -> None:
@@ -126,7 +126,7 @@ def repeat_gradient(
             grad[at] += grad_repeat[i] * repeat[i] * (1.0 - logistic(unit[at]))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def pass_down(
     nodes: NodeArrays,
     repeat: Array,

@@ -14,7 +14,7 @@ from numba import njit
 
 from violencescore.model import layout as lay
 from violencescore.model.types import Array, FactorArrays, GivenArrays, Index
-from violencescore.model.zerosum import OPTIONS, zero_sum, zero_sum_gradient
+from violencescore.model.zerosum import INNER, OPTIONS, zero_sum, zero_sum_gradient
 
 SILENT, SPEAKS, NAMES, SET = 0, 1, 2, 3  # else it is a date: see ``design``
 
@@ -25,7 +25,7 @@ def logistic(x: float) -> float:
     return 1.0 / (1.0 + exp(-x))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def softmax(logits: Array) -> None:
     """Turn logits into probabilities, in place."""
     top, total = logits[0], 0.0
@@ -38,10 +38,12 @@ def softmax(logits: Array) -> None:
         logits[i] /= total
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def softmax_gradient(probability: Array, grad_log: Array, grad_logit: Array) -> None:
     """Add to ``grad_logit`` what the gradient of the log probabilities implies."""
-    total = grad_log.sum()
+    total = 0.0
+    for i in range(grad_log.size):
+        total += grad_log[i]
     for i in range(probability.size):
         grad_logit[i] += grad_log[i] - total * probability[i]
 
@@ -90,7 +92,7 @@ def channels(
     return reach, accuracy, notoriety, naming
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def naming_table(accuracy: Array, notoriety: Array) -> Array:
     """Whom a piece of each channel names, by who did it (channel, actor, named): right, or wrong by notoriety.
 
@@ -112,7 +114,7 @@ def naming_table(accuracy: Array, notoriety: Array) -> Array:
     return naming
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def misname(unit: Array, offset: Index, heir: Index, elder: Index, naming: Array) -> None:
     """Let whoever means an heir (a new faction) say, with a learned share, what they would say of its elder."""
     if heir.size == 0:
@@ -125,7 +127,7 @@ def misname(unit: Array, offset: Index, heir: Index, elder: Index, naming: Array
                 naming[h, heir[i], m] = (1.0 - share) * shape[h, heir[i], m] + share * shape[h, elder[i], m]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def misname_gradient(
     unit: Array, offset: Index, heir: Index, elder: Index, shape: Array, grad_naming: Array, grad: Array
 ) -> None:
@@ -144,7 +146,7 @@ def misname_gradient(
                 grad[offset[lay.KIN] + i] += per * (old * (1.0 - share) - own * share)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def confuse(unit: Array, offset: Index, prior: Array, naming: Array) -> None:
     """Let each row of the naming table deviate from its shape, in log odds; without deviations it stays as it is."""
     n_channels, n_actors, _ = naming.shape
@@ -185,7 +187,7 @@ def engagement(unit: Array, offset: Index, sizes: Index, prior: Array, set_membe
     return weight
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def engagement_gradient(
     offset: Index, sizes: Index, prior: Array, set_member: Index, grad_log_weight: Array, grad: Array
 ) -> None:
@@ -201,7 +203,7 @@ def engagement_gradient(
         zero_sum_gradient(grad_contested, grad[offset[lay.CONTESTED] : offset[lay.CONTESTED + 1]])
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def log_choose(n: int, k: int) -> float:
     """Log binomial coefficient; very large where there is no way to choose."""
     if k > n:
@@ -212,7 +214,7 @@ def log_choose(n: int, k: int) -> float:
     return total
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def factor_table(
     unit: Array,
     offset: Index,
@@ -262,7 +264,7 @@ def factor_table(
                 table[f, k] = accuracy[h] * exp(-log_choose(n_org - 1, members.size - 1))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def confuse_gradient(offset: Index, prior: Array, naming: Array, grad_naming: Array, grad: Array) -> None:
     """Turn the gradient by the logarithm of the naming table into that by its shape, and add that of deviations."""
     n_channels, n_actors, _ = naming.shape
@@ -273,14 +275,16 @@ def confuse_gradient(offset: Index, prior: Array, naming: Array, grad_naming: Ar
     i = offset[lay.CONFUSION]
     for h in range(n_channels):
         for k in range(n_actors):
-            total = grad_naming[h, k].sum()
+            total = 0.0
+            for m in range(n_actors):
+                total += grad_naming[h, k, m]
             for m in range(n_named):
                 grad_naming[h, k, m] -= total * naming[h, k, m]
                 grad[i] += prior[lay.P_CONFUSION] * grad_naming[h, k, m]
                 i += 1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def naming_gradient(
     accuracy: Array, notoriety: Array, grad_naming: Array, grad_accuracy: Array, grad_log_notoriety: Array
 ) -> None:
@@ -301,7 +305,7 @@ def naming_gradient(
                     grad_log_notoriety[h, k] += g * notoriety[h, k] / (1.0 - notoriety[h, k])
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def evidence_gradient(
     unit: Array,
     offset: Index,
@@ -412,7 +416,7 @@ def staging(unit: Array, offset: Index, sizes: Index, prior: Array, rivalry: Arr
     return share, target
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def staging_gradient(
     offset: Index,
     sizes: Index,
@@ -436,7 +440,9 @@ def staging_gradient(
                 grad[offset[lay.STAGING_SHIFT] + t * n_actors + k] += prior[lay.P_FALSE_FLAG] * fresh * g
     for k in range(n_actors):
         start = offset[lay.TARGET] + k * (n_actors - 1)
-        mean = (grad_target[k] * target[k]).sum()
+        mean = 0.0
+        for m in range(n_actors):
+            mean += grad_target[k, m] * target[k, m]
         for i in range(n_actors - 1):
             m = i if i < k else i + 1
             grad[start + i] += prior[lay.P_TARGET] * target[k, m] * (grad_target[k, m] - mean)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from ctypes import POINTER, c_double, c_int64
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite, log
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from violencescore.model.evidence import (
     staging_gradient,
 )
 from violencescore.model.given import factor_arrays, given_arrays, share_priors
+from violencescore.model.lanes import add_narrowed, add_product, add_scaled, dot, fill_product, wide, widen
 from violencescore.model.layout import Layout, build_layout, prior_constants
 from violencescore.model.logarithm import weighted_log
 from violencescore.model.packing import pack, unpack
@@ -47,7 +49,7 @@ from violencescore.model.patterns import (
 )
 from violencescore.model.types import Array, FactorArrays, GivenArrays, GroupArrays, Index, PartArrays, SightArrays
 from violencescore.model.violence import violence, violence_gradient
-from violencescore.model.zerosum import OPTIONS
+from violencescore.model.zerosum import INNER, OPTIONS
 from violencescore.model_options import Priors
 
 
@@ -96,7 +98,7 @@ def cell_weights(rates: Any, accuracy: Array, weight: Array, factors: FactorArra
     return cells
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def mix(
     groups: GroupArrays,
     cells: Array,
@@ -111,27 +113,25 @@ def mix(
 
     The only loop over groups: for each pattern the product of its part and its sight, then each group's mixture.
     """
-    n_actors = cells.shape[1]
-    either = np.empty(n_actors)
-    grad = np.empty(n_actors)
+    width = wide(cells.shape[1])
+    weights, firm, seen = widen(cells), widen(part), widen(sight)
+    of_weights, of_firm, of_seen = np.zeros(weights.size), np.zeros(firm.size), np.zeros(seen.size)
+    either, grad = np.empty(width), np.empty(width)
     for p in range(groups.firm.size):
-        e, v = groups.firm[p], groups.sight[p]
-        for k in range(n_actors):
-            either[k] = part[e, k] * sight[v, k]
-            grad[k] = 0.0
+        e, v = groups.firm[p] * width, groups.sight[p] * width
+        fill_product(either, firm, e, seen, v, width)
+        grad[:] = 0.0
         for g in range(groups.start[p], groups.start[p + 1]):
-            q = groups.cell[g]
-            total = 0.0
-            for k in range(n_actors):
-                total += cells[q, k] * either[k]
-            mixed[g] = total
-            per = groups.n[g] / total
-            for k in range(n_actors):
-                grad[k] += per * cells[q, k]
-                grad_cell[q, k] += per * either[k]
-        for k in range(n_actors):
-            grad_log_part[e, k] += grad[k] * either[k]
-            grad_sight[v, k] += grad[k] * part[e, k]
+            q = groups.cell[g] * width
+            mixed[g] = dot(weights, q, either, width)
+            per = groups.n[g] / mixed[g]
+            add_scaled(grad, 0, per, weights, q, width)
+            add_scaled(of_weights, q, per, either, 0, width)
+        add_product(of_firm, e, grad, either, 0, width)
+        add_product(of_seen, v, grad, firm, e, width)
+    add_narrowed(of_weights, grad_cell)
+    add_narrowed(of_firm, grad_log_part)
+    add_narrowed(of_seen, grad_sight)
 
 
 def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
@@ -163,9 +163,12 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     )
     n_actors = part.shape[1]
     total: float = 0.0
-    grad_rate = -rates[0]
-    for expected in rates[0].ravel():
-        total -= expected
+    grad_rate = np.empty(rates[0].shape)
+    for c in range(grad_rate.shape[0]):
+        for t in range(grad_rate.shape[1]):
+            for k in range(n_actors):
+                total -= rates[0][c, t, k]
+                grad_rate[c, t, k] = -rates[0][c, t, k]
 
     cells = cell_weights(rates, said[1], weight, factors, groups)
     grad_cell = np.zeros(cells.shape)
@@ -183,7 +186,8 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
             nodes, repeat, cells, part, sight, message, summed, grad_cell, grad_log_part, grad_sight, grad_repeat
         )
         repeat_gradient(unit, offset, nodes, repeat, grad_repeat, grad)
-        total += np.log(summed).sum()
+        for i in range(summed.size):
+            total += log(summed[i])
     for e in range(log_scale.size):
         total += parts.n[e] * log_scale[e]
 
@@ -218,7 +222,10 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     total += log_prior(vector, offset, beta, chance, grad)
     total += to_vector_gradient(vector, offset, prior, coordinates, grad)
     carray(value, (1,))[0] = total
-    return 0 if np.isfinite(total) and np.isfinite(grad).all() else 1
+    spread = 0.0  # stays zero unless a number is not finite
+    for i in range(n):
+        spread += 0.0 * grad[i]
+    return 0 if isfinite(total + spread) else 1
 
 
 @cache

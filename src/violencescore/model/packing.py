@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import carray, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from violencescore.model.types import (
-    Array,
     CoordinateArrays,
     FactorArrays,
     GivenArrays,
@@ -45,15 +46,27 @@ def lay_out(whole: list[Any], real: list[Any]) -> npt.NDArray[np.int64]:
 N_WHOLE = 4 + sum(len(table._fields) for table in (FactorArrays, PartArrays, SightArrays, GroupArrays, NodeArrays))
 
 
+@intrinsic
+def pointer(_context: Any, address: Any) -> Any:
+    """Return the address as a pointer."""
+
+    def generate(_target: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        return builder.inttoptr(values[0], cgutils.voidptr_t)
+
+    return types.voidptr(address), generate
+
+
 @njit(**OPTIONS)
 def unpack(words: Index) -> Any:
     """Return the arguments of ``density`` after the vector, as views."""
+    start = words.ctypes.data
 
-    def whole(i: int) -> Index:
-        return words[words[i + 1] : words[i + 2]]
+    def whole(i: int) -> Any:
+        return carray(pointer(start + 8 * words[i + 1]), (words[i + 2] - words[i + 1],), np.int64)
 
-    def real(i: int) -> Array:
-        return whole(N_WHOLE + i).view(np.float64)
+    def real(i: int) -> Any:
+        j = N_WHOLE + i
+        return carray(pointer(start + 8 * words[j + 1]), (words[j + 2] - words[j + 1],), np.float64)
 
     factors = FactorArrays(whole(2), whole(3), whole(4), whole(5), whole(6), whole(7), whole(8), whole(9), whole(10))
     parts = PartArrays(whole(11), whole(12), whole(13), whole(14), whole(15), whole(16))
@@ -62,7 +75,9 @@ def unpack(words: Index) -> Any:
         whole(22), whole(23), whole(24), whole(25), whole(26), whole(27), whole(28), whole(29), whole(30), whole(31)
     )
     nodes = NodeArrays(whole(32), whole(33), whole(34), whole(35), whole(36), whole(37), whole(38))
-    beta = real(1).reshape((-1, 2))
+    beta = carray(
+        pointer(start + 8 * words[N_WHOLE + 2]), ((words[N_WHOLE + 3] - words[N_WHOLE + 2]) // 2, 2), np.float64
+    )
     given = GivenArrays(real(2), real(3), real(4), real(5), real(6), real(7), real(8))
     coordinates = CoordinateArrays(whole(39), whole(40), real(10), real(11))
     return whole(0), whole(1), real(0), beta, given, real(9)[0], coordinates, factors, parts, sights, groups, nodes

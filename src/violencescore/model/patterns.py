@@ -16,7 +16,7 @@ from numba import njit
 from violencescore.design import DATE, UNKNOWN, Design
 from violencescore.grouping import first_rows, ints, multiset_keys, starts, unique_rows
 from violencescore.model.types import Array, Index, PartArrays, SightArrays
-from violencescore.model.zerosum import OPTIONS
+from violencescore.model.zerosum import INNER
 
 BLAS_ROWS = 128
 """Rows of a matrix product at a time."""
@@ -28,7 +28,7 @@ HUGE = 1e200
 """Bound of the products of actors that an adjudication rules out."""
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def products(parts: PartArrays, table: Array) -> tuple[Array, Array]:
     """Products of factors by part and actor, and the logarithm of what was divided out of each part.
 
@@ -68,7 +68,7 @@ def products(parts: PartArrays, table: Array) -> tuple[Array, Array]:
     return part, log_scale
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def products_gradient(parts: PartArrays, grad_log_part: Array, grad_log_factor: Array) -> None:
     """Carry the gradient of the log parts back to their factors."""
     n_actors = grad_log_part.shape[1]
@@ -89,7 +89,7 @@ def products_gradient(parts: PartArrays, grad_log_part: Array, grad_log_factor: 
                 grad_step[before, k] += own[k]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def multiply(left: Array, right: Array) -> Array:
     """Matrix product, in blocks small enough that the BLAS library does not start threads beside the chains."""
     out = np.empty((left.shape[0], right.shape[1]))
@@ -99,7 +99,7 @@ def multiply(left: Array, right: Array) -> Array:
     return out
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def multiply_over(left: Array, right: Array, out: Array) -> None:
     """Add to ``out`` the transpose of ``left`` times ``right``, summed over their rows, in blocks as ``multiply``."""
     block = np.empty(out.shape)
@@ -111,17 +111,20 @@ def multiply_over(left: Array, right: Array, out: Array) -> None:
                 out[j, k] += block[j, k]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def framed_parts(sights: SightArrays) -> tuple[int, int]:
     """Return the first forgeable part, and where those end which may have been staged as the work of anyone."""
-    first = end = sights.part.min()
+    first = sights.part[0]
+    for v in range(sights.part.size):
+        first = min(first, sights.part[v])
+    end = first
     for v in range(sights.part.size):
         if sights.staged[v] != 0 and sights.framed[v] < 0:
             end = max(end, sights.part[v] + 1)
     return int(first), int(end)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def sight_probability(part: Array, share: Array, target: Array, sights: SightArrays) -> tuple[Array, Array]:
     """Probability of each sight by actor, and the share of it that is staged (each sight, actor).
 
@@ -134,7 +137,11 @@ def sight_probability(part: Array, share: Array, target: Array, sights: SightArr
     honest = 1.0 - share
     first, end = framed_parts(sights)
     # What each part would be if it was staged as the work of any other: few parts make many sights.
-    framing = multiply(part[first:end], np.ascontiguousarray(target.T))
+    by = np.empty((n_actors, n_actors))
+    for k in range(n_actors):
+        for j in range(n_actors):
+            by[j, k] = target[k, j]
+    framing = multiply(part[first:end], by)
     for v in range(sights.part.size):
         f, t, who, framed = sights.part[v], sights.stratum[v], sights.perpetrator[v], sights.framed[v]
         if who < 0 and framed < 0 and sights.staged[v] < 0:
@@ -155,7 +162,7 @@ def sight_probability(part: Array, share: Array, target: Array, sights: SightArr
     return sight, false
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def sight_gradient(
     part: Array,
     share: Array,

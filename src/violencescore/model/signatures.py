@@ -52,8 +52,10 @@ _LAID_OUT = (_WHOLE, _WHOLE, _VECTOR)
 FORWARD: Mapping[Any, tuple[Any, ...]] = {
     natural: (_VECTOR, _WHOLE, _VECTOR),
     forward: (_VECTOR, *_LAID_OUT, _GIVEN, _NUMBER, _FACTORS, _PARTS, _SIGHTS),
+    weighted_log: (_WHOLE, _VECTOR),
+    violence_gradient: (*_LAID_OUT, _MATRIX, _WHOLE, _WHOLE, _CUBE, _MATRIX, _VECTOR),
 }
-"""From the vector to the probability of the evidence."""
+"""From the vector to the probability of the evidence, and as much of the way back as takes no longer in all."""
 
 BACKWARD: Mapping[Any, tuple[Any, ...]] = {
     unpack: (_WHOLE,),
@@ -61,7 +63,6 @@ BACKWARD: Mapping[Any, tuple[Any, ...]] = {
     to_vector_gradient: (_VECTOR, _WHOLE, _VECTOR, _COORDINATES, _VECTOR),
     cell_weights: (_RATES, _VECTOR, _VECTOR, _FACTORS, _GROUPS),
     mix: (_GROUPS, *(_MATRIX,) * 3, _VECTOR, *(_MATRIX,) * 3),
-    weighted_log: (_WHOLE, _VECTOR),
     contest_gradient: (_NUMBER, _WHOLE, _VECTOR, _VECTOR, _VECTOR),
     sight_gradient: (*(_MATRIX,) * 3, _SIGHTS, *(_MATRIX,) * 6),
     products_gradient: (_PARTS, _MATRIX, _MATRIX),
@@ -70,7 +71,6 @@ BACKWARD: Mapping[Any, tuple[Any, ...]] = {
     pass_up: (_NODES, _VECTOR, *(_MATRIX,) * 4, _VECTOR),
     pass_up_gradient: (_NODES, _VECTOR, *(_MATRIX,) * 4, _VECTOR, *(_MATRIX,) * 3, _VECTOR),
     repeat_gradient: (_VECTOR, _WHOLE, _NODES, *(_VECTOR,) * 3),
-    violence_gradient: (*_LAID_OUT, _MATRIX, _WHOLE, _WHOLE, _CUBE, _MATRIX, _VECTOR),
     evidence_gradient: (
         *(_VECTOR, _WHOLE, _VECTOR, _NUMBER, _FACTORS, _GIVEN, _SAID),
         *(_MATRIX, _VECTOR, _VECTOR),
@@ -80,7 +80,7 @@ BACKWARD: Mapping[Any, tuple[Any, ...]] = {
     natural_gradient: (_VECTOR, _VECTOR, _WHOLE, _VECTOR, _VECTOR),
     log_prior: (_VECTOR, _WHOLE, _MATRIX, _NUMBER, _VECTOR),
 }
-"""From there to the gradient."""
+"""The rest of the way to the gradient."""
 
 
 def compile_each(signatures: Mapping[Any, tuple[Any, ...]]) -> None:

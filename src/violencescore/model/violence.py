@@ -15,12 +15,29 @@ from numba import njit
 from violencescore.model import layout as lay
 from violencescore.model.types import Array, Index
 from violencescore.model.zerosum import (
+    INNER,
     OPTIONS,
     zero_sum,
     zero_sum_both,
     zero_sum_both_gradient,
     zero_sum_gradient,
 )
+
+
+@njit(**INNER)
+def inherit(effects: Array, heir: Index, elder: Index) -> None:
+    """Add to the effects of each heir (actor, ...) those of its elder."""
+    for i in range(heir.size):
+        for j in range(effects.shape[1]):
+            effects[heir[i], j] += effects[elder[i], j]
+
+
+@njit(**INNER)
+def inherit_gradient(grad: Array, heir: Index, elder: Index) -> None:
+    """Turn the gradient by the effects after ``inherit`` into that by those before."""
+    for i in range(heir.size - 1, -1, -1):
+        for j in range(grad.shape[1]):
+            grad[elder[i], j] += grad[heir[i], j]
 
 
 @njit(**OPTIONS)
@@ -45,7 +62,7 @@ def violence(
 
     for i in range(heir.size):
         base[heir[i]] += base[elder[i]] + lay.LOG_HALF
-        kind[heir[i]] += kind[elder[i]]
+    inherit(kind, heir, elder)
 
     rate = np.empty((n_kinds, n_periods, n_actors))
     for c in range(n_kinds):
@@ -67,8 +84,7 @@ def violence(
         zero_sum(unit[offset[lay.REGION_SIZE] : offset[lay.REGION_SIZE + 1]], common)
         block = unit[offset[lay.PRESENCE] : offset[lay.PRESENCE + 1]].reshape((n_actors - 1, n_regions - 1))
         zero_sum_both(block, own)
-        for i in range(heir.size):
-            own[heir[i]] += own[elder[i]]
+        inherit(own, heir, elder)
         for k in range(n_actors):
             top = -1e300
             for r in range(n_regions):
@@ -84,7 +100,7 @@ def violence(
     return rate, presence
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def violence_gradient(
     offset: Index,
     sizes: Index,
@@ -120,7 +136,7 @@ def violence_gradient(
 
     for i in range(heir.size - 1, -1, -1):
         grad_base[elder[i]] += grad_base[heir[i]]
-        grad_kind[elder[i]] += grad_kind[heir[i]]
+    inherit_gradient(grad_kind, heir, elder)
     if n_org > 1:
         zero_sum_gradient(grad_base[:n_org], grad[offset[lay.ORGANIZATION] : offset[lay.ORGANIZATION + 1]])
     grad[offset[lay.OTHER_LEVEL]] += prior[lay.P_OTHER] * grad_base[n_org]
@@ -140,8 +156,7 @@ def violence_gradient(
                 g = grad_log_presence[r, k] - total * presence[r, k]
                 grad_own[k, r] = g
                 grad_common[r] += prior[lay.P_REGION] * g
-        for i in range(heir.size - 1, -1, -1):
-            grad_own[elder[i]] += grad_own[heir[i]]
+        inherit_gradient(grad_own, heir, elder)
         zero_sum_gradient(grad_common, grad[offset[lay.REGION_SIZE] : offset[lay.REGION_SIZE + 1]])
         block = grad[offset[lay.PRESENCE] : offset[lay.PRESENCE + 1]].reshape((n_actors - 1, n_regions - 1))
         zero_sum_both_gradient(grad_own, block)

@@ -12,9 +12,12 @@ from numba import njit
 
 from violencescore.model.types import Array
 
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 """Compilation of every kernel: cached on disk, free of the interpreter lock, no exception on division by zero.
 No fastmath: the same seed must give the same draws whether the code was just compiled or cached."""
+
+INNER = OPTIONS | {"no_cpython_wrapper": True}
+"""Of kernels that only other kernels call: compiled sooner, without the way in from Python, which would crash."""
 
 
 @njit(**OPTIONS)

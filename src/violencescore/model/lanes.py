@@ -1,0 +1,165 @@
+"""Rows of numbers, four at a time: what the loops over patterns and groups do with each.
+
+A compiler takes several numbers at a time only where it may change the order of a sum, and sees that a row is long
+enough; rows of actors are short. Here both are said outright: a row is as wide as the next multiple of `LANES`, filled
+with zeros, and a sum is taken in `LANES` parts. Rows live end to end in one array and are named by where they begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from violencescore.model.types import Array
+from violencescore.model.zerosum import INNER
+
+LANES = 4
+
+_WHOLE, _SHORT = ir.IntType(64), ir.IntType(32)
+_LANES = ir.VectorType(ir.DoubleType(), LANES)
+_FUSED = ("contract",)
+"""A product and the sum that it goes into may be rounded once."""
+
+
+@njit(**INNER)
+def wide(n: int) -> int:
+    """Width of a row for ``n`` numbers."""
+    return (n + LANES - 1) // LANES * LANES
+
+
+@njit(**INNER)
+def widen(table: Array) -> Array:
+    """Return the rows of a table end to end, each filled up with zeros."""
+    width = wide(table.shape[1])
+    rows = np.zeros(table.shape[0] * width)
+    for i in range(table.shape[0]):
+        for k in range(table.shape[1]):
+            rows[i * width + k] = table[i, k]
+    return rows
+
+
+@njit(**INNER)
+def add_narrowed(rows: Array, table: Array) -> None:
+    """Add rows that lie end to end to those of a table."""
+    width = wide(table.shape[1])
+    for i in range(table.shape[0]):
+        for k in range(table.shape[1]):
+            table[i, k] += rows[i * width + k]
+
+
+def _data(target: Any, builder: Any, kind: Any, array: Any) -> Any:
+    return target.make_array(kind)(target, builder, array).data
+
+
+def _at(builder: Any, data: Any, place: Any) -> Any:
+    """Pointer to the lanes that begin at a place."""
+    return builder.bitcast(builder.gep(data, [place]), _LANES.as_pointer())
+
+
+def _read(builder: Any, data: Any, place: Any) -> Any:
+    return builder.load(_at(builder, data, place), align=8)
+
+
+def _write(builder: Any, value: Any, data: Any, place: Any) -> None:
+    builder.store(value, _at(builder, data, place), align=8)
+
+
+def _times_plus(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    return builder.fadd(builder.fmul(a, b, flags=_FUSED), c, flags=_FUSED)
+
+
+def _select(builder: Any, lanes: Any, *which: int) -> Any:
+    return builder.shuffle_vector(lanes, lanes, ir.Constant(ir.VectorType(_SHORT, len(which)), which))
+
+
+def _each(builder: Any, width: Any, act: Callable[[Any], None]) -> None:
+    """Act on the place of each ``LANES`` numbers of a row."""
+    with cgutils.for_range_slice(builder, _WHOLE(0), width, _WHOLE(LANES)) as (place, _):
+        act(place)
+
+
+@intrinsic
+def dot(_context: Any, x: Any, i: Any, y: Any, width: Any) -> Any:
+    """Sum of the products of row ``i`` of ``x`` and the only row of ``y``."""
+
+    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds, (x, i, y, width) = signature.args, values
+        left, right = _data(target, builder, kinds[0], x), _data(target, builder, kinds[2], y)
+        total = cgutils.alloca_once_value(builder, ir.Constant(_LANES, [0.0] * LANES))
+
+        def add(place: Any) -> None:
+            own, other = _read(builder, left, builder.add(i, place)), _read(builder, right, place)
+            builder.store(_times_plus(builder, own, other, builder.load(total)), total)
+
+        _each(builder, width, add)
+        sums = builder.load(total)
+        pair = builder.fadd(_select(builder, sums, 0, 1), _select(builder, sums, 2, 3))
+        return builder.fadd(builder.extract_element(pair, _SHORT(0)), builder.extract_element(pair, _SHORT(1)))
+
+    return types.float64(x, i, y, width), generate
+
+
+@intrinsic
+def add_scaled(_context: Any, out: Any, i: Any, scale: Any, x: Any, j: Any, width: Any) -> Any:
+    """Add ``scale`` times row ``j`` of ``x`` to row ``i`` of ``out``."""
+
+    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds, (out, i, scale, x, j, width) = signature.args, values
+        to, of = _data(target, builder, kinds[0], out), _data(target, builder, kinds[3], x)
+        first = builder.insert_element(ir.Constant(_LANES, ir.Undefined), scale, _SHORT(0))
+        scales = _select(builder, first, *(0,) * LANES)
+
+        def add(place: Any) -> None:
+            own, at = _read(builder, of, builder.add(j, place)), builder.add(i, place)
+            _write(builder, _times_plus(builder, scales, own, _read(builder, to, at)), to, at)
+
+        _each(builder, width, add)
+        return target.get_dummy_value()
+
+    return types.void(out, i, scale, x, j, width), generate
+
+
+@intrinsic
+def fill_product(_context: Any, out: Any, x: Any, i: Any, y: Any, j: Any, width: Any) -> Any:
+    """Fill the only row of ``out`` with the products of row ``i`` of ``x`` and row ``j`` of ``y``."""
+
+    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds, (out, x, i, y, j, width) = signature.args, values
+        to, left, right = (_data(target, builder, kinds[n], a) for n, a in ((0, out), (1, x), (3, y)))
+
+        def fill(place: Any) -> None:
+            own, other = _read(builder, left, builder.add(i, place)), _read(builder, right, builder.add(j, place))
+            _write(builder, builder.fmul(own, other), to, place)
+
+        _each(builder, width, fill)
+        return target.get_dummy_value()
+
+    return types.void(out, x, i, y, j, width), generate
+
+
+@intrinsic
+def add_product(_context: Any, out: Any, i: Any, x: Any, y: Any, j: Any, width: Any) -> Any:
+    """Add the products of the only row of ``x`` and row ``j`` of ``y`` to row ``i`` of ``out``."""
+
+    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds, (out, i, x, y, j, width) = signature.args, values
+        to, left, right = (_data(target, builder, kinds[n], a) for n, a in ((0, out), (2, x), (3, y)))
+
+        def add(place: Any) -> None:
+            own, other, at = (
+                _read(builder, left, place),
+                _read(builder, right, builder.add(j, place)),
+                builder.add(i, place),
+            )
+            _write(builder, _times_plus(builder, own, other, _read(builder, to, at)), to, at)
+
+        _each(builder, width, add)
+        return target.get_dummy_value()
+
+    return types.void(out, i, x, y, j, width), generate
