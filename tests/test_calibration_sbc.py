@@ -94,6 +94,7 @@ def test_the_same_seed_gives_the_same_draw_from_the_prior_and_its_data_keep_the_
         assert design.organizations == structure.organizations
         assert design.regions == structure.regions
         assert set(design.channels) == set(structure.channels)
+        assert (design.bond_names == ("region",)) == (structure.days is not None)
         contested = (design.patterns.contest[design.groups.pattern] >= 0) @ design.groups.n
         assert contested == n_between
         assert structure.at_least <= design.n_incidents - n_between <= structure.at_most
@@ -115,7 +116,7 @@ def test_true_scores_are_those_of_the_incidents_where_all_is_settled_and_exact(m
 
 
 def test_an_unknown_structure_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="no structure is named 'x': choose among names, candidates"):
+    with pytest.raises(ValueError, match="no structure is named 'x': choose among names, candidates, doubts"):
         simulate_prior("x", 1)
 
 

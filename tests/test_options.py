@@ -105,8 +105,11 @@ def joint(assessment: Assessment, design: Design, kernel: Kernel, vector: np.nda
             if methodology.channels[channel].forgeable != forgeable:
                 continue
             own = [p for p in said if p[0] == channel]
-            reach = named["reach"][channel, seen]
-            value *= reach if own else 1 - reach
+            silent = 1 - named["reach"][channel, seen]
+            earlier = design.channels[: design.channels.index(channel)]
+            if (channel,) in named["follow"] and any(p[0] in earlier for p in said):
+                silent *= 1 - named["follow"][channel,]
+            value *= 1 - silent if own else silent
             for _, name, share in own:
                 p = naming(channel, name, seen)
                 if share is not None and (channel,) in named["echo"]:

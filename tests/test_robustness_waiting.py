@@ -30,8 +30,9 @@ WHO = np.array(
 """Who did each incident of the window, under two sets of parameters that are equally likely (parameters, incident)."""
 RATE = np.array([[0.5, 0.1, 0.1], [0.1, 0.4, 0.1]])
 REACH, ACCURACY = np.array([0.7, 0.6]), np.array([0.8, 0.9])
-STAGED, ECHO, MOST = np.array([0.3, 0.1]), np.array([0.0, 0.4]), 3
-"""Shares of staged incidents; of echoes, by channel; and the most incidents of a week that are tried."""
+STAGED, ECHO, FOLLOW, MOST = np.array([0.3, 0.1]), np.array([0.0, 0.4]), 0.3, 3
+"""Shares of staged incidents; of echoes, by channel; chance that the second takes up what the first speaks of; and the
+most incidents of a week that are tried."""
 N = 2_000
 
 
@@ -60,6 +61,7 @@ def case(bond: float) -> tuple[SimpleNamespace, Incidents, Placed, xr.Dataset, n
         "rate": RATE[theta][:, None, None, :], "presence": np.ones((N, 1, 3)),
         "reach": np.tile(REACH[:, None], (N, 1, 3)), "accuracy": np.tile(ACCURACY, (N, 1)),
         "confusion": np.tile(table, (N, 1, 1, 1)), "echo": np.full((N, 1), ECHO[1]),
+        "follow": np.full((N, 1), FOLLOW),
         "false_flag": np.tile(STAGED[theta][:, None, None], (1, 1, 3)), "target": np.tile(target, (N, 1, 1)),
         "episode": np.full((N, 1), bond),
     }  # fmt: skip
@@ -82,8 +84,10 @@ def evidence(theta: int, k: int, said: tuple[int, int]) -> float:
 
     def both(seen: int) -> float:
         firm = naming(1)[k, said[1]]
-        if said[0] < 3 and said[1] < 3:
-            firm = (1 - ECHO[1]) * firm + ECHO[1] * REACH[1] * (said[0] == said[1])
+        if said[0] < 3:
+            speaks = 1 - (1 - REACH[1]) * (1 - FOLLOW)
+            own = firm / REACH[1]
+            firm = speaks * ((1 - ECHO[1]) * own + ECHO[1] * (said[0] == said[1])) if said[1] < 3 else 1 - speaks
         return float(naming(0)[seen, said[0]] * firm)
 
     target = [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0]][k]

@@ -41,6 +41,7 @@ from violencescore.evidence_patterns import (
     build_factors,
     build_patterns,
     could_speak,
+    echo_numbers,
 )
 from violencescore.evidence_patterns import (
     Factors as Factors,
@@ -113,7 +114,8 @@ class Design:
     other_is_named
         Some evidence names ``other``.
     echoes
-        Beta parameters of the shares of later pieces that only repeat earlier ones (echo, 2).
+        Beta parameters of the shares of later pieces that only repeat earlier ones, and of the chances with which their
+        channels take up what earlier ones speak of (echo, 2).
     echoing
         Names of the channels that have them.
     strata
@@ -233,7 +235,7 @@ def build_design(assessment: Assessment) -> Design:
     strata = build_strata(methodology, periods, incidents["date_start"], period_codes, kinds, kind_codes)
     heard = could_speak(assessment, rows["reports"], channels)
     around = Around(piece_factors, activity.era, strata.of_incident, settled, contest, heard)
-    pattern_codes, patterns = build_patterns(pieces, factors, forgeable, around)
+    pattern_codes, patterns = build_patterns(pieces, factors, forgeable, echo_numbers(channels, echoing), around)
 
     episodes = methodology.episodes
     links = np.column_stack([rows["links"], rows["linked"]]).astype(np.int64)

@@ -25,7 +25,7 @@ MIN_DRAWS = 4
 """Draws per chain from which convergence can be judged at all."""
 
 REPORTED = (
-    "accuracy", "echo", "old_name", "kept", "episode", "false_flag", "reach", "notoriety", "confusion",
+    "accuracy", "echo", "follow", "old_name", "kept", "episode", "false_flag", "reach", "notoriety", "confusion",
     "listed", "listed_by", "visibility", "dependence",
 )  # fmt: skip
 """Quantities of the identification table."""

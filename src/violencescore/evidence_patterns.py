@@ -26,8 +26,9 @@ class Factors:
     ``kind``, ``channel`` and ``argument`` have one entry a factor. The argument of ``NAMES`` is the actor, that of
     ``DATE`` the era (and its channel none), that of ``SET`` an index into ``set_start``: the candidates of set ``s``
     are ``set_member[set_start[s]:set_start[s + 1]]``, and ``set_channel[s]`` named them.
-    ``echo`` is which of ``Design.echoes`` a piece that comes after others may be, ``UNKNOWN`` for all else, and
-    ``repeated`` the share of those before it that name the same one.
+    ``echo`` is which of ``Design.echoes`` a piece that comes after others may be, or a channel's silence or speech
+    where earlier channels have spoken, ``UNKNOWN`` for all else; ``repeated`` is the share of the pieces before a piece
+    that name the same one. First come silence and speech (see ``speech_factors``), then names, sets and dates.
     """
 
     kind: IntArray
@@ -79,9 +80,8 @@ def build_factors(
     pieces: Pieces, channels: tuple[str, ...], echoing: tuple[str, ...], n_eras: int
 ) -> tuple[Factors, IntArray]:
     """Distinct factors, those of names after those of silence and speech; and the factor of each piece."""
-    n_channels = len(channels)
-    each = np.arange(n_channels)
-    echo_of = np.array([echoing.index(c) if c in echoing else UNKNOWN for c in channels], dtype=np.int64)
+    first = speech_factors(channels, echoing)
+    echo_of = echo_numbers(channels, echoing)
     names = np.flatnonzero(pieces.actor != UNKNOWN)
     same, before = count_before(pieces) if echoing else (np.zeros(len(names), dtype=np.int64),) * 2
     echo = np.where(before > 0, echo_of[pieces.channel[names]], UNKNOWN)
@@ -90,24 +90,64 @@ def build_factors(
     order = np.lexsort(named.T[::-1])
     named = named[order]
     n_sets = len(pieces.set_channel)
-    sizes = (n_channels, n_channels, len(named), n_sets, n_eras)
+    sizes = (len(named), n_sets, n_eras)
+    n_first = len(first.kind)
     factor = np.full(len(pieces.actor), UNKNOWN, dtype=np.int64)
-    factor[names] = 2 * n_channels + np.argsort(order)[code]
-    factor = np.where(pieces.set == UNKNOWN, factor, 2 * n_channels + len(named) + pieces.set)
-    nothing = np.full(2 * n_channels, UNKNOWN), np.full(n_sets + n_eras, UNKNOWN)
-    share = np.zeros(sum(sizes))
-    share[2 * n_channels : 2 * n_channels + len(named)] = named[:, 3] / np.maximum(named[:, 4], 1)
+    factor[names] = n_first + np.argsort(order)[code]
+    factor = np.where(pieces.set == UNKNOWN, factor, n_first + len(named) + pieces.set)
+    kinds = np.repeat(np.array([NAMES, SET, DATE], dtype=np.int64), sizes)
+    share = np.zeros(n_first + sum(sizes))
+    share[n_first : n_first + len(named)] = named[:, 3] / np.maximum(named[:, 4], 1)
     factors = Factors(
-        kind=np.repeat(np.array([SILENT, SPEAKS, NAMES, SET, DATE], dtype=np.int64), sizes),
-        channel=ints(np.concatenate([each, each, named[:, 0], pieces.set_channel, np.full(n_eras, UNKNOWN)])),
-        argument=ints(np.concatenate([each, each, named[:, 1], np.arange(n_sets), np.arange(n_eras)])),
-        echo=ints(np.concatenate([nothing[0], named[:, 2], nothing[1]])),
+        kind=np.concatenate([first.kind, kinds]),
+        channel=ints(np.concatenate([first.channel, named[:, 0], pieces.set_channel, np.full(n_eras, UNKNOWN)])),
+        argument=ints(np.concatenate([first.channel, named[:, 1], np.arange(n_sets), np.arange(n_eras)])),
+        echo=ints(np.concatenate([first.echo, named[:, 2], np.full(n_sets + n_eras, UNKNOWN)])),
         repeated=share,
         set_channel=ints(pieces.set_channel),
         set_start=pieces.set_start,
         set_member=pieces.set_member,
     )
     return factors, factor
+
+
+def echo_numbers(channels: tuple[str, ...], echoing: tuple[str, ...]) -> IntArray:
+    """Which of ``Design.echoes`` each channel has, ``UNKNOWN`` where none (channel)."""
+    return np.array([echoing.index(c) if c in echoing else UNKNOWN for c in channels], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Speech:
+    """The first of all factors: silence and speech of each channel; and of those that echo, after earlier channels."""
+
+    kind: IntArray
+    channel: IntArray
+    echo: IntArray
+
+
+def speech_factors(channels: tuple[str, ...], echoing: tuple[str, ...]) -> Speech:
+    """Return the factors that ``speech_of`` finds."""
+    each = np.arange(len(channels))
+    echo = echo_numbers(channels, echoing)
+    later = each[echo != UNKNOWN]
+    return Speech(
+        kind=np.repeat(np.array([SILENT, SPEAKS] * 2, dtype=np.int64), [len(each)] * 2 + [len(later)] * 2),
+        channel=ints(np.concatenate([each, each, later, later])),
+        echo=ints(np.concatenate([np.full(2 * len(each), UNKNOWN), echo[later], echo[later]])),
+    )
+
+
+def speech_of(speaks: npt.NDArray[np.bool_], echo: IntArray) -> IntArray:
+    """Factor of the silence or speech of each channel, by which channels speak (..., channel).
+
+    A channel that echoes is another one where a channel before it, in the order of the methodology, speaks.
+    """
+    n_channels, echoes = speaks.shape[-1], echo != UNKNOWN
+    plain = np.arange(n_channels) + n_channels * speaks
+    place = np.where(echoes, np.cumsum(echoes) - 1, 0)
+    later = 2 * n_channels + place + int(echoes.sum()) * speaks
+    after = np.cumsum(speaks, axis=-1) - speaks > 0
+    return ints(np.where(echoes & after, later, plain))
 
 
 @dataclass(frozen=True)
@@ -126,7 +166,7 @@ class Around:
 
 
 def build_patterns(
-    pieces: Pieces, factors: Factors, forgeable: npt.NDArray[np.bool_], around: Around
+    pieces: Pieces, factors: Factors, forgeable: npt.NDArray[np.bool_], echo: IntArray, around: Around
 ) -> tuple[IntArray, Patterns]:
     """Distinct evidence patterns; and the pattern of each incident."""
     n_channels, n_incidents = len(forgeable), len(around.era)
@@ -151,9 +191,7 @@ def build_patterns(
     dated = np.flatnonzero(era != UNKNOWN)
     first_date = int((factors.kind != DATE).sum())
     entry_pattern = np.concatenate([at, piece_pattern[kept], dated])
-    entry_factor = np.concatenate(
-        [channel + n_channels * speaks[at, channel], around.factor[kept], first_date + era[dated]]
-    )
+    entry_factor = np.concatenate([speech_of(speaks, echo)[at, channel], around.factor[kept], first_date + era[dated]])
     order = np.lexsort((entry_factor, entry_pattern))
     entry_pattern, entry_factor = ints(entry_pattern[order]), ints(entry_factor[order])
     can_forge = np.append(forgeable, False)[factors.channel[entry_factor]]

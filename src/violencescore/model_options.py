@@ -12,9 +12,10 @@ from violencescore.value_types import Beta, Day, Flag, Id, NonNegative, Number, 
 class Channel(Part):
     """A kind of evidence: can it be forged, how often is it right, does it name a set of candidates?
 
-    ``echoes`` is the Beta prior of the share of its pieces that only repeat what was said of the incident before;
-    without it all pieces are independent. A channel that speaks only through certain ``sources`` of the table `reports`
-    says nothing, and its silence tells nothing, of an incident that none of them lists.
+    ``echoes`` is the Beta prior of the share of its pieces that only repeat what was said of the incident before, and
+    of the chance that it speaks because others did; without it all are independent. A channel that speaks only through
+    certain ``sources`` of the table `reports` says nothing, and its silence tells nothing, of an incident that none of
+    them lists.
     """
 
     forgeable: Flag

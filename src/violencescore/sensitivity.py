@@ -38,7 +38,7 @@ STAGING_RATE = "staging_rate"
 
 PARTS = {
     "accuracy": (lay.ACCURACY,),
-    "echo": (lay.ECHO,),
+    "echo": (lay.ECHO, lay.FOLLOW),
     "factions": (lay.KIN, lay.KEPT),
     "episode": (lay.EPISODE,),
     "false_flag": (lay.STAGING, lay.STAGING_DEVIATION, lay.STAGING_SHIFT, lay.TARGET),

@@ -188,10 +188,11 @@ def factor_probabilities(design: Design, draws: Mapping[str, FloatArray]) -> Flo
             table[:, f] = _dates(design, draws, a)
             continue
         right, wrong = accuracy[:, h], 1 - accuracy[:, h]
-        if kind == SILENT:
-            table[:, f] = 1 - reach[:, h]
-        elif kind == SPEAKS:
-            table[:, f] = reach[:, h]
+        if kind in {SILENT, SPEAKS}:
+            silent = 1 - reach[:, h]
+            if factors.echo[f] != UNKNOWN:
+                silent = silent * (1 - draws["follow"][:, factors.echo[f], None])
+            table[:, f] = silent if kind == SILENT else 1 - silent
         elif kind == NAMES:
             table[:, f] = named_by[h][:, :, a]
             if factors.echo[f] != UNKNOWN:

@@ -3,7 +3,8 @@
 For simulation-based calibration (Talts et al. 2018, "Validating Bayesian Inference Algorithms with Simulation-Based
 Calibration") the simulator must be the model, prior and all. What the model takes as given is given here too: the
 organizations, regions, kinds and channels, how many incidents lie between which candidates, the harms of an
-incident of a kind, how many pieces a channel that speaks has, and which incidents are settled (at random).
+incident of a kind, its date within the period, how many pieces a channel that speaks has, and which incidents are
+settled (at random).
 
 Two things of the model depend on the data in ways that would spoil the check, and both are dealt with:
 
@@ -17,18 +18,20 @@ Two things of the model depend on the data in ways that would spoil the check, a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
 from violencescore.assessment import Assessment
 from violencescore.calibration.refits import read_simulation
 from violencescore.design import Design, build_design
+from violencescore.episodes import build_forest
 from violencescore.methodology import methodology_from_bytes
 from violencescore.model import layout as lay
 from violencescore.model.kernel import Kernel, build_kernel
@@ -40,6 +43,8 @@ from violencescore.simulation.evidence import AGAIN, single_names
 from violencescore.simulation.harms import simulate_harms
 from violencescore.simulation.incidents import Flags, Incidents
 from violencescore.simulation.worlds import World
+
+type Days = npt.NDArray[np.datetime64]
 
 N_CANDIDATES = 4000
 """Prior draws among which one is looked for whose incidents are as many as the structure allows."""
@@ -68,8 +73,24 @@ forgeable = false
 candidates = true
 accuracy = [8, 2]
 """
+_DOUBTS = """
+[channels.press]
+forgeable = true
+accuracy = [6, 4]
+echoes = [1, 4]
+
+[channels.ballistics]
+forgeable = false
+accuracy = [9, 1]
+echoes = [1, 4]
+
+[episodes]
+repeat = [2, 4]
+days = 7
+"""
 _ELEMENTS = ("killing", "extortion")
-_DATES = ("2026-03-01", "2026-07-15")
+_STARTS, _DAYS = np.array(["2026-01-01", "2026-07-01"], dtype="datetime64[D]"), np.array([181, 56])
+_DATES = np.array(["2026-03-01", "2026-07-15"], dtype="datetime64[D]")
 
 
 @dataclass(frozen=True)
@@ -90,6 +111,12 @@ class Structure:
         Share of incidents that are settled, at random.
     at_least, at_most
         Least and greatest number of incidents, those between candidates apart.
+    again
+        Share of the incidents a channel speaks of on which it has a second piece.
+    options
+        What the methodology says besides.
+    days
+        Those of its ``[episodes]``; None where incidents are independent.
     """
 
     organizations: tuple[str, ...] = ("amber", "basalt", "cobalt", "dolomite")
@@ -100,6 +127,14 @@ class Structure:
     settled: float = 0.1
     at_least: int = 60
     at_most: int = 600
+    again: float = AGAIN
+    options: str = ""
+    days: float | None = None
+
+    @property
+    def methodology(self) -> str:
+        """Text of the methodology."""
+        return _METHODOLOGY + self.options
 
 
 STRUCTURES: Mapping[str, Structure] = MappingProxyType(
@@ -108,9 +143,12 @@ STRUCTURES: Mapping[str, Structure] = MappingProxyType(
         "candidates": Structure(
             channels=("press", "ballistics", "dyad"), sets=((0, 1), (1, 2), (0, 2, 3)), n_between=4, settled=0.15
         ),
+        # One piece a channel: of several, who comes before whom is a convention of the model.
+        "doubts": Structure(again=0.0, options=_DOUBTS, days=7.0),
     }
 )
-"""Structures by name: evidence that names, and evidence of which some leaves it open between candidates."""
+"""Structures by name: evidence that names, evidence of which some leaves it open between candidates, and incidents that
+come in series, of which channels repeat one another."""
 
 
 @dataclass(frozen=True)
@@ -151,10 +189,10 @@ def simulate_prior(name: str, seed: int) -> PriorWorld:
         near = (expected > structure.at_least / 3) & (expected < structure.at_most * 2)
         for draw in np.flatnonzero(near):
             truth = drawn.isel(chain=[0], draw=[draw])
-            incidents, between = _draw_incidents(structure, truth, kernel, vectors[0, draw], rng)
+            incidents, between, dates = _draw_incidents(structure, truth, kernel, vectors[0, draw], rng)
             if incidents is None:
                 continue
-            simulation, scores = _draw_assessment(structure, truth, incidents, between, rng)
+            simulation, scores = _draw_assessment(structure, truth, incidents, between, dates, rng)
             assessment = read_simulation(simulation)
             found = build_design(assessment)
             if _same_structure(found, design):
@@ -199,9 +237,9 @@ def _template(name: str) -> tuple[Design, Kernel]:
         },
         coords={"channel": list(structure.channels)},
     )
-    simulation, _ = _draw_assessment(structure, even, incidents, between, rng)
+    simulation, _ = _draw_assessment(structure, even, incidents, between, _DATES[incidents.period], rng)
     design = build_design(read_simulation(simulation))
-    return design, build_kernel(design, methodology_from_bytes(_METHODOLOGY.encode()).priors)
+    return design, build_kernel(design, methodology_from_bytes(structure.methodology.encode()).priors)
 
 
 def _incidents(
@@ -215,16 +253,20 @@ def _incidents(
 
 def _draw_incidents(
     structure: Structure, truth: xr.Dataset, kernel: Kernel, vector: Array, rng: np.random.Generator
-) -> tuple[Incidents | None, Ints]:
-    """Draw who did what, and the set each incident lies between (-1: none); None where too few or many."""
+) -> tuple[Incidents | None, Ints, Days]:
+    """Draw who did what, the set each incident lies between (-1: none), and when; None where too few or many."""
     rate = truth["rate"].values[0, 0]  # kind, period, actor
     presence = truth["presence"].values[0, 0]  # region, actor
     cells = rate[:, :, None, :] * presence[None, None, :, :]  # kind, period, region, actor
     n = rng.poisson(cells)
     inside = structure.at_least <= n.sum() <= structure.at_most
     if not inside or (n.sum(axis=(1, 2, 3)) == 0).any() or (n.sum(axis=(0, 1, 3)) == 0).any():
-        return None, np.empty(0, dtype=np.int64)
+        return None, np.empty(0, dtype=np.int64), _DATES[:0]
     kind, period, region, actor = (np.repeat(index.ravel(), n.ravel()) for index in np.indices(n.shape))
+    dates = _DATES[period]
+    if structure.days is not None:
+        dates = _STARTS[period] + (rng.random(len(period)) * _DAYS[period]).astype(np.int64)
+        actor = _repeat_actors(actor, dates, region, structure.days, float(truth["episode"].values.ravel()[0]), rng)
     between = np.full(len(actor), -1)
     if structure.sets:
         contested = (
@@ -238,15 +280,29 @@ def _draw_incidents(
             np.concatenate(pair)
             for pair in ((kind, kinds), (period, periods), (region, regions), (actor, who), (between, sets))
         )
+        dates = _DATES[period]
     share = truth["false_flag"].values[0, 0]  # period, actor
     staged = rng.random(len(actor)) < share[period, actor]
     framed = np.where(staged, choose_rows(truth["target"].values[0, 0], actor, rng), -1)
-    return _incidents(structure, actor, kind, region, period, staged, framed), between
+    return _incidents(structure, actor, kind, region, period, staged, framed), between, dates
+
+
+def _repeat_actors(
+    actor: Ints, dates: Days, region: Ints, days: float, repeat: float, rng: np.random.Generator
+) -> Ints:
+    """Let each incident have, with the probability of its bond, the actor of the one before it; else its own."""
+    parent, decay, _ = build_forest(pd.Series(dates), region, np.empty((0, 2), dtype=np.int64), days)
+    again = (parent >= 0) & (rng.random(len(actor)) < repeat * decay)
+    who = actor.copy()
+    for i in np.lexsort((np.arange(len(actor)), dates)):
+        if again[i]:
+            who[i] = who[parent[i]]
+    return who
 
 
 def _contest_weights(structure: Structure, truth: xr.Dataset, kernel: Kernel, vector: Array, cells: Array) -> Array:
     """Chance of each actor to have done what lies between a set (set, kind, period, region, actor)."""
-    priors = methodology_from_bytes(_METHODOLOGY.encode()).priors
+    priors = methodology_from_bytes(structure.methodology.encode()).priors
     design, _ = next(_template(name) for name, known in STRUCTURES.items() if known is structure)
     free = kernel.layout.block(vector, lay.CONTESTED)
     n = len(free) + 1
@@ -271,7 +327,7 @@ def _contest_weights(structure: Structure, truth: xr.Dataset, kernel: Kernel, ve
 
 
 def _draw_assessment(
-    structure: Structure, truth: xr.Dataset, incidents: Incidents, between: Ints, rng: np.random.Generator
+    structure: Structure, truth: xr.Dataset, incidents: Incidents, between: Ints, dates: Days, rng: np.random.Generator
 ) -> tuple[Simulation, Mapping[str, float]]:
     """Draw evidence, harms and settled cases; return the tables, and the true scores in the window."""
     ids = np.array([*structure.organizations, OTHER], dtype=object)
@@ -281,7 +337,9 @@ def _draw_assessment(
     inside = incidents.period[harms.owner] == 1
     weight = np.array([2.0, 0.5])[harms.category] * harms.true
     total = np.bincount(incidents.perpetrator[harms.owner][inside], weights=weight[inside], minlength=len(ids))
-    evidence = [_channel_rows(structure, truth, name, incidents, between, ids, rng) for name in structure.channels]
+    evidence: list[pd.DataFrame] = []
+    for name in structure.channels:
+        evidence.append(_channel_rows(structure, truth, name, incidents, between, ids, evidence, rng))
     table = pd.concat(evidence, ignore_index=True)
     table["incident_id"] = labels[table["incident_id"].to_numpy(dtype=np.int64)]
     settled = np.flatnonzero(rng.random(n) < structure.settled)
@@ -290,7 +348,7 @@ def _draw_assessment(
         "incidents": pd.DataFrame(
             {
                 "incident_id": labels,
-                "date": np.array(_DATES, dtype=object)[incidents.period],
+                "date": dates.astype(str),
                 "region": np.array(structure.regions, dtype=object)[incidents.region],
             }
         ),
@@ -314,7 +372,7 @@ def _draw_assessment(
         ),
     }
     nothing = pd.DataFrame()
-    simulation = Simulation(tables, _METHODOLOGY, nothing, nothing, nothing, pd.Series(dtype=float))
+    simulation = Simulation(tables, structure.methodology, nothing, nothing, nothing, pd.Series(dtype=float))
     return simulation, dict(zip(ids[:-1].tolist(), total[:-1].tolist(), strict=True))
 
 
@@ -325,21 +383,36 @@ def _channel_rows(
     incidents: Incidents,
     between: Ints,
     ids: np.ndarray,
+    earlier: Sequence[pd.DataFrame],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Rows of evidence of one channel: incident_id (a number), channel, organization_id, origin."""
+    """Rows of evidence of one channel: incident_id (a number), channel, organization_id, origin.
+
+    ``earlier`` are the rows of the channels before it, which it may repeat.
+    """
     said = truth[["reach", "accuracy", "notoriety"]].sel(channel=name).isel(chain=0, draw=0)
     seen = incidents.perpetrator
     if name in ("claim", "press"):
         seen = np.where(incidents.staged, incidents.framed, seen)
     free = np.ones(len(seen), dtype=bool) if name != "dyad" else between < 0
-    speaks = np.flatnonzero((rng.random(len(seen)) < said["reach"].values[seen]) & free)
-    again = speaks[rng.random(len(speaks)) < AGAIN] if name != "dyad" else speaks[:0]
+    echoes = "echo" in truth and name in truth["echo_of"]
+    heard = rng.random(len(seen)) < said["reach"].values[seen]
+    if echoes:
+        spoken_of = np.isin(np.arange(len(seen)), pd.concat(earlier)["incident_id"])
+        heard |= spoken_of & (rng.random(len(seen)) < float(truth["follow"].sel(follow_of=name).item()))
+    speaks = np.flatnonzero(heard & free)
+    again = speaks[rng.random(len(speaks)) < structure.again] if name != "dyad" else speaks[:0]
     pieces = np.concatenate([speaks, again])
     n_org = len(ids) - 1
     # A set of one name is wrong about all others alike; a channel that names has its favourites.
     blamed = np.full(n_org, 1.0 / n_org) if name == "dyad" else said["notoriety"].values[:n_org]
     named = single_names(seen[pieces], float(said["accuracy"].values), blamed, rng)
+    if echoes:
+        before = pd.concat(earlier).groupby("incident_id")["organization_id"].agg(list)
+        repeats = spoken_of[pieces] & (rng.random(len(pieces)) < float(truth["echo"].sel(echo_of=name).item()))
+        place = {str(identifier): k for k, identifier in enumerate(ids)}
+        for piece in np.flatnonzero(repeats):
+            named[piece] = place[rng.choice(before[pieces[piece]])]
     rows = [(pieces, named, np.arange(len(pieces)))]
     if name == "dyad":
         for i, members in enumerate(structure.sets):

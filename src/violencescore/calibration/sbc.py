@@ -131,6 +131,11 @@ def ranked_quantities(posterior: xr.Dataset, scores: xr.DataArray) -> dict[str, 
         for k in (first, other):
             chosen[f"reach of {channel} for {k}"] = posterior["reach"].sel(channel=channel, actor=k)
         chosen[f"notoriety in {channel} of {first}"] = posterior["notoriety"].sel(channel=channel, actor=first)
+    for channel in posterior["echo_of"].values if "echo" in posterior else ():
+        chosen[f"echoes of {channel}"] = posterior["echo"].sel(echo_of=channel)
+        chosen[f"{channel} follows"] = posterior["follow"].sel(follow_of=channel)
+    if "episode" in posterior:
+        chosen["repetition"] = posterior["episode"].isel(episode_of=0)
     for k in (first, other):
         chosen[f"staged share of {k}"] = posterior["false_flag"].sel(actor=k, period="window")
     chosen[f"target of {first}: {second}"] = posterior["target"].sel(actor=first, framed=second)

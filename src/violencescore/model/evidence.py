@@ -227,19 +227,19 @@ def factor_table(
 ) -> None:
     """Fill ``table`` with the probability of each factor by actor (factor, actor).
 
-    A piece that comes after others may be an echo: with a learned share it repeats one of them, whoever did it.
+    A piece that comes after others may be an echo: with a learned share it repeats one of them, whoever did it. And a
+    channel that does so speaks where earlier ones have spoken with a learned chance, whether or not it would have.
     """
     kind, channel, argument = factors.kind, factors.channel, factors.argument
     n_actors = reach.shape[1]
     n_org = n_actors - 1
     for f in range(kind.size):
         h, a = channel[f], argument[f]
-        if kind[f] == SILENT:
+        if kind[f] == SILENT or kind[f] == SPEAKS:
+            follow = logistic(unit[offset[lay.FOLLOW] + factors.echo[f]]) if factors.echo[f] >= 0 else 0.0
             for k in range(n_actors):
-                table[f, k] = 1.0 - reach[h, k]
-        elif kind[f] == SPEAKS:
-            for k in range(n_actors):
-                table[f, k] = reach[h, k]
+                silent = (1.0 - reach[h, k]) * (1.0 - follow)
+                table[f, k] = silent if kind[f] == SILENT else 1.0 - silent
         elif kind[f] == NAMES:
             echo = logistic(unit[offset[lay.ECHO] + factors.echo[f]]) if factors.echo[f] >= 0 else 0.0
             for k in range(n_actors):
@@ -327,12 +327,17 @@ def evidence_gradient(
     grad_naming = np.zeros((n_channels, n_actors, n_actors))
     for f in range(kind.size):
         h, a = channel[f], argument[f]
-        if kind[f] == SILENT:
+        if kind[f] == SILENT or kind[f] == SPEAKS:
+            i = offset[lay.FOLLOW] + factors.echo[f]
+            follow = logistic(unit[i]) if factors.echo[f] >= 0 else 0.0
+            of_follow = 0.0
             for k in range(n_actors):
-                grad_reach[h, k] -= grad_log_factor[f, k] * reach[h, k]
-        elif kind[f] == SPEAKS:
-            for k in range(n_actors):
-                grad_reach[h, k] += grad_log_factor[f, k] * (1.0 - reach[h, k])
+                silent = (1.0 - reach[h, k]) * (1.0 - follow)
+                odds = -1.0 if kind[f] == SILENT else silent / (1.0 - silent)
+                grad_reach[h, k] += grad_log_factor[f, k] * odds * reach[h, k]
+                of_follow += grad_log_factor[f, k] * odds * follow
+            if factors.echo[f] >= 0:
+                grad[i] += of_follow
         elif kind[f] == NAMES:
             if factors.echo[f] < 0:
                 for k in range(n_actors):

@@ -47,6 +47,7 @@ def share_priors(design: Design) -> tuple[tuple[int, npt.NDArray[np.float64], fl
     return (
         (lay.ACCURACY, design.accuracy, chance),
         (lay.ECHO, design.echoes, 0.0),
+        (lay.FOLLOW, design.echoes, 0.0),
         (lay.KIN, np.tile(design.old_name, (len(design.kin), 1)), 0.0),
         (lay.KEPT, np.tile(design.kept, (len(design.kin), 1)), 0.0),
         (lay.STAGING, design.staging if design.stages else nothing, 0.0),

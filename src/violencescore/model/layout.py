@@ -34,6 +34,7 @@ BLOCKS = (
     "notoriety",
     "notoriety_other",
     "echo",
+    "follow",
     "kin",
     "kept",
     "confusion",
@@ -66,6 +67,7 @@ BLOCKS = (
     NOTORIETY,
     NOTORIETY_OTHER,
     ECHO,
+    FOLLOW,
     KIN,
     KEPT,
     CONFUSION,
@@ -141,6 +143,7 @@ def build_layout(design: Design, priors: Priors) -> Layout:
         "notoriety_other": h * design.other_is_named,
         "confusion": h * j * (k + design.other_is_named) * names * (priors.confusion_scale > 0),
         "echo": len(design.echoes),
+        "follow": len(design.echoes),
         "kin": len(design.kin),
         "kept": len(design.kin),
         "staging": strata * stages,
@@ -164,7 +167,7 @@ LOG_HALF = -0.6931471805599453
 STAGING_MEMORY = 0.8
 """Share of a perpetrator's inclination to stage that lasts over all strata (its square is a variance share)."""
 
-SHARES = (ACCURACY, ECHO, KIN, KEPT, STAGING, EPISODE)
+SHARES = (ACCURACY, ECHO, FOLLOW, KIN, KEPT, STAGING, EPISODE)
 """Blocks of probabilities with a Beta prior, as logits; of accuracies, between chance and one."""
 
 (

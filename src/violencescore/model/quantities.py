@@ -26,7 +26,7 @@ ACTOR = "actor"
 KIND = "kind"
 STRATUM = "stratum"
 
-SHARES = {"echo": lay.ECHO, "old_name": lay.KIN, "kept": lay.KEPT, "episode": lay.EPISODE}
+SHARES = {"echo": lay.ECHO, "follow": lay.FOLLOW, "old_name": lay.KIN, "kept": lay.KEPT, "episode": lay.EPISODE}
 """Quantities that are shares with a Beta prior and no other structure, and their blocks."""
 
 
@@ -44,9 +44,10 @@ def quantities(kernel: Kernel, design: Design, vectors: npt.NDArray[np.float64])
         ``rate`` (incidents per period, by kind, period, actor), ``presence`` (region, actor; sums to one over
         regions), ``reach`` (channel, actor), ``accuracy`` (channel), ``notoriety`` (channel, actor), and, where the
         methodology asks for it, ``confusion`` (channel, actor, named): whom a piece names, by who did it; the shares
-        ``echo``, ``old_name``, ``kept`` and ``episode``, as far as the model has them. Where false flags could show,
-        ``false_flag`` (period, or stratum of staging; actor) and ``target`` (actor, framed); where incidents lie
-        between candidates, ``engagement`` (candidate): the weight of each member of each set beside its rate.
+        ``echo``, ``follow``, ``old_name``, ``kept`` and ``episode``, as far as the model has them. Where false flags
+        could show, ``false_flag`` (period, or stratum of staging; actor) and ``target`` (actor, framed); where
+        incidents lie between candidates, ``engagement`` (candidate): the weight of each member of each set beside its
+        rate.
     """
     n_chains, n_draws, _ = vectors.shape
     shapes = _shapes(kernel.layout)
@@ -89,6 +90,7 @@ def quantities(kernel: Kernel, design: Design, vectors: npt.NDArray[np.float64])
     coords = {
         **coords,
         "echo_of": list(design.echoing),
+        "follow_of": list(design.echoing),
         "old_name_of": [design.actors[k] for k in design.kin[:, 0]],
         "kept_of": [design.actors[k] for k in design.kin[:, 1]],
         "episode_of": list(design.bond_names),

@@ -45,12 +45,12 @@ def build_model(design: Design, priors: Priors) -> pm.Model:
         rate, presence = _violence(design, priors)
         reach, accuracy, notoriety = _channels(design, priors)
         log_naming = _log_naming(design, accuracy, notoriety)
-        echo = _shares("echo", design.echoes)
+        echo, follow = _shares("echo", design.echoes), _shares("follow", design.echoes)
         log_naming = _misnamed(design, log_naming)
         kept = _shares("kept", np.tile(design.kept, (len(design.kin), 1)))
         log_naming = _confused(design, priors, log_naming)
         share, target = _staging(design, priors)
-        log_factor = log_factors(design, reach, accuracy, log_naming, echo, kept)
+        log_factor = log_factors(design, reach, accuracy, log_naming, echo, follow, kept)
         log_pattern = log_patterns(design, log_factor, share, target)
         groups = design.groups
         log_cell = pt.log(rate[groups.kind, groups.period]) + pt.log(presence[groups.region])
@@ -240,7 +240,13 @@ def _confused(design: Design, priors: Priors, log_naming: Tensor) -> Tensor:
 
 
 def log_factors(
-    design: Design, reach: Tensor, accuracy: Tensor, log_naming: Tensor, echo: Tensor, kept: Tensor
+    design: Design,
+    reach: Tensor,
+    accuracy: Tensor,
+    log_naming: Tensor,
+    echo: Tensor,
+    follow: Tensor,
+    kept: Tensor,
 ) -> Tensor:
     """Log probability of each factor by actor (factor, actor)."""
     factors, n_org = design.factors, len(design.organizations)
@@ -251,10 +257,9 @@ def log_factors(
             rows.append(pt.log((1 - share) * pt.exp(log_naming[h, :, a]) + share * factors.repeated[f]))
         elif kind == DATE:
             rows.append(_log_dates(design, a, kept))
-        elif kind == SILENT:
-            rows.append(pt.log1p(-reach[h]))
-        elif kind == SPEAKS:
-            rows.append(pt.log(reach[h]))
+        elif kind in {SILENT, SPEAKS}:
+            silent = (1 - reach[h]) * (1 - follow[factors.echo[f]] if factors.echo[f] >= 0 else 1)
+            rows.append(pt.log(silent) if kind == SILENT else pt.log1p(-silent))
         elif kind == NAMES:
             rows.append(log_naming[h, :, a])
         elif kind == SET:

@@ -15,6 +15,7 @@ _ALL_UP_TO, _EACH_END = 16, 6
 _FAMILIES: Mapping[str, str] = {
     "accuracy": "How often a channel is right when it names one",
     "echo": "Share of later pieces that only repeat earlier ones",
+    "follow": "Chance that it takes up what others speak of",
     "old_name": "Share of a new organization's namings that give its parent's name",
     "kept": "Share of its activity that an organization keeps after a split",
     "episode": "Probability that an incident repeats the perpetrator of the one before",

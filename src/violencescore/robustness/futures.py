@@ -105,6 +105,7 @@ class _Week(NamedTuple):
     presence: FloatArray
     says: FloatArray
     echo: FloatArray
+    follow: FloatArray
     forgeable: npt.NDArray[np.bool_]
     share: FloatArray
     target: FloatArray
@@ -116,15 +117,17 @@ def _week_arrays(design: Design, draws: xr.Dataset, stage: Stage) -> _Week:
     window = design.periods.index(WINDOW)
     n, n_actors = len(flat["rate"]), len(design.actors)
     says = np.stack([said_by(flat, h, design) for h in range(len(design.channels))], axis=1)
-    echo = np.zeros((n, len(design.channels)))
+    echo, follow = (np.zeros((n, len(design.channels))) for _ in range(2))
     for i, channel in enumerate(design.echoing):
-        echo[:, design.channels.index(channel)] = flat["echo"][:, i]
+        h = design.channels.index(channel)
+        echo[:, h], follow[:, h] = flat["echo"][:, i], flat["follow"][:, i]
     stages = "false_flag" in flat
     return _Week(
         rate=np.ascontiguousarray(flat["rate"][:, :, window]),
         presence=np.ascontiguousarray(flat["presence"]),
         says=np.ascontiguousarray(says),
         echo=echo,
+        follow=follow,
         forgeable=np.asarray(design.forgeable, dtype=bool),
         share=flat["false_flag"][:, stage.stratum] if stages else np.zeros((n, len(design.kinds), n_actors)),
         target=np.ascontiguousarray(flat["target"]) if stages else np.zeros((n, n_actors, n_actors)),
@@ -141,14 +144,15 @@ def said_by(flat: Mapping[str, FloatArray], channel: int, design: Design) -> Flo
 class _Seen(NamedTuple):
     """Incidents that came, in the order of time.
 
-    Kind and region of each; what each channel said (incident, channel); the share of what was said of it before that
-    is the same, -1 where nothing was (incident, channel); the one before it in its region, among those that came
+    Kind and region of each; what each channel said (incident, channel); whether earlier channels had spoken, and the
+    share of what they said that is the same (incident, channel); the one before it in its region, among those that came
     (``parent``) and else among those of the tables (``before``), -1 for none; and what distance leaves of their bond.
     """
 
     kind: IntArray
     region: IntArray
     said: IntArray
+    after: npt.NDArray[np.bool_]
     repeated: FloatArray
     parent: IntArray
     before: IntArray
@@ -170,8 +174,8 @@ def _come(
     seen = who.copy()
     staged = rng.random(n) < model.share[true][kind, who]
     seen[staged] = _draw_rows(model.target[true][who[staged]], rng)
-    said, repeated = _speak(model, true, who, seen, rng)
-    return _Seen(kind, region, said, repeated, parent, before, left), who
+    said, after, repeated = _speak(model, true, who, seen, rng)
+    return _Seen(kind, region, said, after, repeated, parent, before, left), who
 
 
 def _line_up(region: IntArray, day: IntArray, ends: Ends) -> tuple[IntArray, IntArray, FloatArray]:
@@ -191,23 +195,28 @@ def _line_up(region: IntArray, day: IntArray, ends: Ends) -> tuple[IntArray, Int
 
 def _speak(
     model: _Week, true: int, who: IntArray, seen: IntArray, rng: np.random.Generator
-) -> tuple[IntArray, FloatArray]:
-    """Draw what each channel says of each incident, repeating what was said before or not; and the share that is."""
+) -> tuple[IntArray, npt.NDArray[np.bool_], FloatArray]:
+    """Draw what each channel says of each incident; whether it comes after others; the share of these that it repeats.
+
+    A channel that comes after others may speak because they did, and may repeat one of them.
+    """
     n, n_channels = len(who), len(model.forgeable)
     silent = model.says.shape[3] - 1
     said = np.full((n, n_channels), silent, dtype=np.int64)
-    repeated = np.full((n, n_channels), -1.0)
+    after, repeated = np.zeros((n, n_channels), dtype=bool), np.zeros((n, n_channels))
     for h, forgeable in enumerate(model.forgeable):
-        said[:, h] = _draw_rows(model.says[true, h, seen if forgeable else who], rng)
-        echoes = (said[:, h] < silent) & (rng.random(n) < model.echo[true, h])
-        for i in range(n):
+        after[:, h] = (said[:, :h] < silent).any(axis=1)
+        chances = model.says[true, h, seen if forgeable else who]
+        said[:, h] = _draw_rows(chances, rng)
+        follows = after[:, h] & (said[:, h] == silent) & (rng.random(n) < model.follow[true, h])
+        said[follows, h] = _draw_rows(chances[follows, :silent], rng)
+        echoes = rng.random(n) < model.echo[true, h]
+        for i in np.flatnonzero(after[:, h] & (said[:, h] < silent)):
             earlier = said[i, :h][said[i, :h] < silent]
-            if said[i, h] == silent or not len(earlier):
-                continue
             if echoes[i]:
                 said[i, h] = rng.choice(earlier)
             repeated[i, h] = float((earlier == said[i, h]).mean())
-    return said, repeated
+    return said, after, repeated
 
 
 def _draw_rows(p: FloatArray, rng: np.random.Generator) -> IntArray:
@@ -243,9 +252,14 @@ def _meet(
             for k in range(n_actors):
                 for h in range(model.forgeable.size):
                     p = model.says[d, h, k, seen.said[i, h]]
-                    if seen.repeated[i, h] >= 0.0:
-                        speaks = 1.0 - model.says[d, h, k, silent]
-                        p += model.echo[d, h] * (speaks * seen.repeated[i, h] - p)
+                    if seen.after[i, h]:
+                        of_itself = 1.0 - model.says[d, h, k, silent]
+                        speaks = 1.0 - (1.0 - of_itself) * (1.0 - model.follow[d, h])
+                        if seen.said[i, h] == silent:
+                            p = 1.0 - speaks
+                        else:
+                            own = p / of_itself * speaks
+                            p = own + model.echo[d, h] * (speaks * seen.repeated[i, h] - own)
                     if model.forgeable[h]:
                         forged[k] *= p
                     else:

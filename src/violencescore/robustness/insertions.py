@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from violencescore.bench.likelihood import group_weights
-from violencescore.design import NAMES, SILENT, SPEAKS, UNKNOWN, Design, Factors, Groups, Patterns
+from violencescore.design import NAMES, UNKNOWN, Design, Factors, Groups, Patterns
+from violencescore.evidence_patterns import echo_numbers, speech_factors, speech_of
 from violencescore.names import WINDOW
 from violencescore.robustness.series import likelihood_of
 from violencescore.robustness.worlds import Actors, Worlds
@@ -125,11 +126,11 @@ def inserted_together(
 def _inserted_design(design: Design, stratum: IntArray, insertions: Sequence[Insertion]) -> Design:
     """Return the design whose groups are the insertions, one each."""
     factors, name_at = _all_names(design, insertions)
-    n_channels, window = len(design.channels), design.periods.index(WINDOW)
+    window = design.periods.index(WINDOW)
     firm: list[list[int]] = []
     forged: list[list[int]] = []
     for insertion in insertions:
-        held = [] if insertion.settled != UNKNOWN else _factors_of(insertion, n_channels, name_at)
+        held = [] if insertion.settled != UNKNOWN else _factors_of(insertion, design, name_at)
         forged.append([f for f in held if design.forgeable[factors.channel[f]]])
         firm.append([f for f in held if not design.forgeable[factors.channel[f]]])
     n = len(insertions)
@@ -156,10 +157,11 @@ def _inserted_design(design: Design, stratum: IntArray, insertions: Sequence[Ins
     return dataclasses.replace(design, factors=factors, patterns=patterns, groups=groups)
 
 
-def _factors_of(insertion: Insertion, n_channels: int, name_at: Mapping[Naming, int]) -> list[int]:
+def _factors_of(insertion: Insertion, design: Design, name_at: Mapping[Naming, int]) -> list[int]:
     """Indices of the factors of an insertion's evidence: each channel is silent or speaks, and what it says."""
-    speaking = {channel for channel, _ in insertion.named}
-    held = [h + n_channels * (h in speaking) for h in range(n_channels)]
+    speaks = np.zeros(len(design.channels), dtype=bool)
+    speaks[[channel for channel, _ in insertion.named]] = True
+    held: list[int] = speech_of(speaks, echo_numbers(design.channels, design.echoing)).tolist()
     return held + [name_at[naming] for naming in _namings(insertion)]
 
 
@@ -171,22 +173,20 @@ def _namings(insertion: Insertion) -> list[Naming]:
 
 def _all_names(design: Design, insertions: Sequence[Insertion]) -> tuple[Factors, dict[Naming, int]]:
     """Factors of every channel's silence and speech, and of all that insertions say; and where the latter stand."""
-    n_channels = len(design.channels)
-    channels = np.arange(n_channels)
-    echo_of = [design.echoing.index(c) if c in design.echoing else UNKNOWN for c in design.channels]
+    first = speech_factors(design.channels, design.echoing)
+    n_first = len(first.kind)
     said = sorted({naming for insertion in insertions for naming in _namings(insertion)})
     column = np.array(said, dtype=np.int64).reshape(-1, 4)
-    sizes = (n_channels, n_channels, len(said))
-    blank, none = np.full(2 * n_channels, UNKNOWN), np.empty(0, dtype=np.int64)
-    echo = np.where(column[:, 3] > 0, np.array(echo_of, dtype=np.int64)[column[:, 0]], UNKNOWN)
+    none = np.empty(0, dtype=np.int64)
+    echo = np.where(column[:, 3] > 0, echo_numbers(design.channels, design.echoing)[column[:, 0]], UNKNOWN)
     factors = Factors(
-        kind=np.repeat(np.array([SILENT, SPEAKS, NAMES], dtype=np.int64), sizes),
-        echo=np.concatenate([blank, echo]),
-        repeated=np.concatenate([np.zeros(2 * n_channels), column[:, 2] / np.maximum(column[:, 3], 1)]),
-        channel=np.concatenate([channels, channels, column[:, 0]]),
-        argument=np.concatenate([channels, channels, column[:, 1]]),
+        kind=np.concatenate([first.kind, np.full(len(said), NAMES)]),
+        echo=np.concatenate([first.echo, echo]),
+        repeated=np.concatenate([np.zeros(n_first), column[:, 2] / np.maximum(column[:, 3], 1)]),
+        channel=np.concatenate([first.channel, column[:, 0]]),
+        argument=np.concatenate([first.channel, column[:, 1]]),
         set_channel=none,
         set_start=np.zeros(1, dtype=np.int64),
         set_member=none,
     )
-    return factors, {naming: 2 * n_channels + i for i, naming in enumerate(said)}
+    return factors, {naming: n_first + i for i, naming in enumerate(said)}
