@@ -33,7 +33,7 @@ TABLES = ("verdicts", "coverage", "probabilities", "fits")
 FIGURES = ("verdicts", "coverage", "reliability")
 PAIRS = (("silenced", "listed"), ("hidden", "plain"))
 """Worlds in which the most violent suppresses what is known of it, each with the same world where it does not."""
-SBC_FIGURES = ("ranks-names", "ranks-candidates")
+SBC_FIGURES = ("ranks-names", "ranks-candidates", "ranks-doubts")
 
 
 def world_table(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
