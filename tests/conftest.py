@@ -4,11 +4,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from violencescore.assessment import read_assessment
 from violencescore.fitting import Fit, fit_assessment
 from violencescore.runs import write_run
 from violencescore.simulation import simulate_world, write_simulation
+
+# How long an example takes is the machine's business, and no property.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # So short a run would be refused by the limits of the shipped methodology.
 RELAXED = """

@@ -32,8 +32,6 @@ from violencescore.model.evidence import (
     engagement_gradient,
     evidence_gradient,
     factor_table,
-    staging,
-    staging_gradient,
 )
 from violencescore.model.given import factor_arrays, given_arrays, share_priors
 from violencescore.model.lanes import add_narrowed, add_product, add_scaled, dot, fill_product, wide, widen
@@ -47,6 +45,7 @@ from violencescore.model.patterns import (
     sight_gradient,
     sight_probability,
 )
+from violencescore.model.staging import staging, staging_gradient
 from violencescore.model.types import Array, FactorArrays, GivenArrays, GroupArrays, Index, PartArrays, SightArrays
 from violencescore.model.violence import violence, violence_gradient
 from violencescore.model.zerosum import INNER, OPTIONS

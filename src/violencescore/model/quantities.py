@@ -14,10 +14,11 @@ import xarray as xr
 
 from violencescore.design import Design
 from violencescore.model import layout as lay
-from violencescore.model.evidence import channels, engagement, staging
+from violencescore.model.evidence import channels, engagement
 from violencescore.model.given import share_priors
 from violencescore.model.kernel import Kernel
 from violencescore.model.layout import Layout
+from violencescore.model.staging import staging
 from violencescore.model.types import Array
 from violencescore.model.violence import violence
 from violencescore.names import CHANNEL, PERIOD, REGION

@@ -16,11 +16,12 @@ from violencescore.model.cells import contest_gradient
 from violencescore.model.coordinates import to_vector, to_vector_gradient
 from violencescore.model.effects import log_prior, natural, natural_gradient
 from violencescore.model.episodes import pass_up, pass_up_gradient, repeat_gradient, repeat_probability, weigh
-from violencescore.model.evidence import engagement_gradient, evidence_gradient, staging_gradient
+from violencescore.model.evidence import engagement_gradient, evidence_gradient
 from violencescore.model.kernel import cell_weights, forward, mix
 from violencescore.model.logarithm import weighted_log
 from violencescore.model.packing import unpack
 from violencescore.model.patterns import products_gradient, sight_gradient
+from violencescore.model.staging import staging_gradient
 from violencescore.model.types import (
     CoordinateArrays,
     FactorArrays,
