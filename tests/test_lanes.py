@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 from numba import njit
 
-from violencescore.model.lanes import LANES, add_narrowed, add_product, add_scaled, dot, fill_product, wide, widen
+from violencescore.model.lanes import LANES, add_narrowed, add_product, add_scaled, dot, wide, widen
 from violencescore.model.types import Array
 
 
 @njit
 def _use(table: Array, other: Array, i: int, j: int) -> tuple[float, Array, Array]:
     width = wide(table.shape[1])
-    rows, others, row = widen(table), widen(other), np.empty(width)
-    fill_product(row, rows, i * width, others, j * width, width)
+    rows, others, row = widen(table), widen(other), np.zeros(width)
+    add_product(row, 0, rows, i * width, others, j * width, width)
     total = dot(rows, i * width, row, width)
     add_scaled(others, j * width, 3.0, rows, i * width, width)
-    add_product(others, j * width, row, rows, i * width, width)
+    add_product(others, j * width, row, 0, rows, i * width, width)
     out = np.zeros(other.shape)
     add_narrowed(others, out)
     return total, row, out

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from violencescore.coding import places
+from violencescore.coding import are_among, places
 from violencescore.design import incident_rows
 from violencescore.names import WINDOW
 
@@ -33,16 +33,16 @@ def summarize_evidence(fit: Fit) -> dict[str, Any]:
     assessment, design = fit.assessment, fit.design
     inside = np.asarray(assessment.incidents["period"] == WINDOW)
     shares = np.where(inside[:, None], fit.attribution.responsibility[design.incident_group], 0.0)
-    incident = incident_rows(assessment)["evidence"]
+    incident, every = incident_rows(assessment)["evidence"], np.arange(len(inside))
     spoke_by = places(assessment.evidence["channel"], design.channels)
     naming = places(assessment.evidence["organization_id"], design.organizations)
     rows = []
     for h, channel in enumerate(design.channels):
         said = spoke_by == h
-        spoken = _mark(incident[said], len(inside))
+        spoken = are_among(every, incident[said])
         for k, actor in enumerate(design.organizations):
             own = shares[:, k]
-            named = _mark(incident[said & (naming == k)], len(inside))
+            named = are_among(every, incident[said & (naming == k)])
             found = {
                 "named": own[named].sum(),
                 "other": own[spoken & ~named].sum(),
@@ -55,13 +55,6 @@ def summarize_evidence(fit: Fit) -> dict[str, Any]:
         "named": rows,
         "staged": _staged(fit, inside),
     }
-
-
-def _mark(rows: NDArray[np.integer[Any]], n: int) -> NDArray[np.bool_]:
-    """Return which of ``n`` stand among the rows."""
-    marks = np.zeros(n, dtype=bool)
-    marks[rows] = True
-    return marks
 
 
 def _staged(fit: Fit, inside: NDArray[np.bool_]) -> list[dict[str, Any]]:

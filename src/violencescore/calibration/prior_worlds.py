@@ -32,7 +32,7 @@ from violencescore.assessment import Assessment
 from violencescore.calibration.refits import read_simulation
 from violencescore.design import Design, build_design
 from violencescore.episodes import build_forest
-from violencescore.methodology import methodology_from_bytes
+from violencescore.methodology import Methodology, methodology_from_bytes
 from violencescore.model import layout as lay
 from violencescore.model.kernel import Kernel, build_kernel
 from violencescore.model.quantities import quantities, sample_prior
@@ -115,8 +115,6 @@ class Structure:
         Share of the incidents a channel speaks of on which it has a second piece.
     options
         What the methodology says besides.
-    days
-        Those of its ``[episodes]``; None where incidents are independent.
     """
 
     organizations: tuple[str, ...] = ("amber", "basalt", "cobalt", "dolomite")
@@ -129,12 +127,27 @@ class Structure:
     at_most: int = 600
     again: float = AGAIN
     options: str = ""
-    days: float | None = None
 
     @property
-    def methodology(self) -> str:
+    def text(self) -> str:
         """Text of the methodology."""
         return _METHODOLOGY + self.options
+
+    @property
+    def methodology(self) -> Methodology:
+        """The methodology."""
+        return _methodology(self.text)
+
+    @property
+    def days(self) -> float | None:
+        """Days of its ``[episodes]``; None where incidents are independent."""
+        episodes = self.methodology.episodes
+        return None if episodes.repeat is None else episodes.days
+
+
+@cache
+def _methodology(text: str) -> Methodology:
+    return methodology_from_bytes(text.encode())
 
 
 STRUCTURES: Mapping[str, Structure] = MappingProxyType(
@@ -144,7 +157,7 @@ STRUCTURES: Mapping[str, Structure] = MappingProxyType(
             channels=("press", "ballistics", "dyad"), sets=((0, 1), (1, 2), (0, 2, 3)), n_between=4, settled=0.15
         ),
         # One piece a channel: of several, who comes before whom is a convention of the model.
-        "doubts": Structure(again=0.0, options=_DOUBTS, days=7.0),
+        "doubts": Structure(again=0.0, options=_DOUBTS),
     }
 )
 """Structures by name: evidence that names, evidence of which some leaves it open between candidates, and incidents that
@@ -239,7 +252,7 @@ def _template(name: str) -> tuple[Design, Kernel]:
     )
     simulation, _ = _draw_assessment(structure, even, incidents, between, _DATES[incidents.period], rng)
     design = build_design(read_simulation(simulation))
-    return design, build_kernel(design, methodology_from_bytes(structure.methodology.encode()).priors)
+    return design, build_kernel(design, structure.methodology.priors)
 
 
 def _incidents(
@@ -302,7 +315,7 @@ def _repeat_actors(
 
 def _contest_weights(structure: Structure, truth: xr.Dataset, kernel: Kernel, vector: Array, cells: Array) -> Array:
     """Chance of each actor to have done what lies between a set (set, kind, period, region, actor)."""
-    priors = methodology_from_bytes(structure.methodology.encode()).priors
+    priors = structure.methodology.priors
     design, _ = next(_template(name) for name, known in STRUCTURES.items() if known is structure)
     free = kernel.layout.block(vector, lay.CONTESTED)
     n = len(free) + 1
@@ -372,7 +385,7 @@ def _draw_assessment(
         ),
     }
     nothing = pd.DataFrame()
-    simulation = Simulation(tables, structure.methodology, nothing, nothing, nothing, pd.Series(dtype=float))
+    simulation = Simulation(tables, structure.text, nothing, nothing, nothing, pd.Series(dtype=float))
     return simulation, dict(zip(ids[:-1].tolist(), total[:-1].tolist(), strict=True))
 
 

@@ -34,7 +34,7 @@ from violencescore.model.evidence import (
     factor_table,
 )
 from violencescore.model.given import factor_arrays, given_arrays, share_priors
-from violencescore.model.lanes import add_narrowed, add_product, add_scaled, dot, fill_product, wide, widen
+from violencescore.model.lanes import add_narrowed, add_product, add_scaled, dot, wide, widen
 from violencescore.model.layout import Layout, build_layout, prior_constants
 from violencescore.model.logarithm import weighted_log
 from violencescore.model.packing import pack, unpack
@@ -118,16 +118,17 @@ def mix(
     either, grad = np.empty(width), np.empty(width)
     for p in range(groups.firm.size):
         e, v = groups.firm[p] * width, groups.sight[p] * width
-        fill_product(either, firm, e, seen, v, width)
+        either[:] = 0.0
         grad[:] = 0.0
+        add_product(either, 0, firm, e, seen, v, width)
         for g in range(groups.start[p], groups.start[p + 1]):
             q = groups.cell[g] * width
             mixed[g] = dot(weights, q, either, width)
             per = groups.n[g] / mixed[g]
             add_scaled(grad, 0, per, weights, q, width)
             add_scaled(of_weights, q, per, either, 0, width)
-        add_product(of_firm, e, grad, either, 0, width)
-        add_product(of_seen, v, grad, firm, e, width)
+        add_product(of_firm, e, grad, 0, either, 0, width)
+        add_product(of_seen, v, grad, 0, firm, e, width)
     add_narrowed(of_weights, grad_cell)
     add_narrowed(of_firm, grad_log_part)
     add_narrowed(of_seen, grad_sight)

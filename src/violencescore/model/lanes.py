@@ -126,40 +126,19 @@ def add_scaled(_context: Any, out: Any, i: Any, scale: Any, x: Any, j: Any, widt
 
 
 @intrinsic
-def fill_product(_context: Any, out: Any, x: Any, i: Any, y: Any, j: Any, width: Any) -> Any:
-    """Fill the only row of ``out`` with the products of row ``i`` of ``x`` and row ``j`` of ``y``."""
+def add_product(_context: Any, out: Any, i: Any, x: Any, j: Any, y: Any, k: Any, width: Any) -> Any:
+    """Add the products of row ``j`` of ``x`` and row ``k`` of ``y`` to row ``i`` of ``out``."""
 
     def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kinds, (out, x, i, y, j, width) = signature.args, values
-        to, left, right = (_data(target, builder, kinds[n], a) for n, a in ((0, out), (1, x), (3, y)))
-
-        def fill(place: Any) -> None:
-            own, other = _read(builder, left, builder.add(i, place)), _read(builder, right, builder.add(j, place))
-            _write(builder, builder.fmul(own, other), to, place)
-
-        _each(builder, width, fill)
-        return target.get_dummy_value()
-
-    return types.void(out, x, i, y, j, width), generate
-
-
-@intrinsic
-def add_product(_context: Any, out: Any, i: Any, x: Any, y: Any, j: Any, width: Any) -> Any:
-    """Add the products of the only row of ``x`` and row ``j`` of ``y`` to row ``i`` of ``out``."""
-
-    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kinds, (out, i, x, y, j, width) = signature.args, values
-        to, left, right = (_data(target, builder, kinds[n], a) for n, a in ((0, out), (2, x), (3, y)))
+        kinds, (out, i, x, j, y, k, width) = signature.args, values
+        to, left, right = (_data(target, builder, kinds[n], a) for n, a in ((0, out), (2, x), (4, y)))
 
         def add(place: Any) -> None:
-            own, other, at = (
-                _read(builder, left, place),
-                _read(builder, right, builder.add(j, place)),
-                builder.add(i, place),
-            )
+            own, other = _read(builder, left, builder.add(j, place)), _read(builder, right, builder.add(k, place))
+            at = builder.add(i, place)
             _write(builder, _times_plus(builder, own, other, _read(builder, to, at)), to, at)
 
         _each(builder, width, add)
         return target.get_dummy_value()
 
-    return types.void(out, i, x, y, j, width), generate
+    return types.void(out, i, x, j, y, k, width), generate
