@@ -42,6 +42,7 @@ from textbook.figure import INK, MUTED, style
 from violencescore.calibration.refits import read_simulation
 from violencescore.design import build_design
 from violencescore.model.kernel import Kernel, build_kernel, cell_weights, compiled_density, forward, mix
+from violencescore.model.lanes import add_narrowed, wide, widen
 from violencescore.model.logarithm import weighted_log
 from violencescore.model.quantities import initial_vector
 from violencescore.sampling import JITTER
@@ -105,8 +106,13 @@ def repeat_density(kernel: Kernel, vector: Floats) -> Callable[[int], float]:
 @njit(**COMPILED)
 def mixture(groups: Any, cells: Floats, part: Floats, sight: Floats) -> Any:
     grad_cell, grad_log_part, grad_sight = np.zeros(cells.shape), np.zeros(part.shape), np.zeros(sight.shape)
+    weights, firm, seen, width = widen(cells), widen(part), widen(sight), wide(cells.shape[1])
+    of_weights, of_firm, of_seen = np.zeros(weights.size), np.zeros(firm.size), np.zeros(seen.size)
     mixed = np.empty(groups.n.size)
-    mix(groups, cells, part, sight, mixed, grad_cell, grad_log_part, grad_sight)
+    mix(groups, weights, firm, seen, width, mixed, of_weights, of_firm, of_seen)
+    add_narrowed(of_weights, grad_cell)
+    add_narrowed(of_firm, grad_log_part)
+    add_narrowed(of_seen, grad_sight)
     return weighted_log(groups.n, mixed), grad_cell, grad_log_part, grad_sight
 
 

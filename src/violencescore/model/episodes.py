@@ -14,18 +14,56 @@ from numba import njit
 
 from violencescore.model import layout as lay
 from violencescore.model.evidence import logistic
+from violencescore.model.lanes import (
+    add_narrowed,
+    add_product,
+    add_scaled,
+    combine,
+    divide_line,
+    dot,
+    multiply,
+    multiply_line,
+    multiply_where,
+    wide,
+    widen,
+)
 from violencescore.model.types import Array, Index, NodeArrays
 from violencescore.model.zerosum import INNER, OPTIONS
+
+SURE = 1.0 - 2.0**-50
+"""The largest probability of repetition: never one, so that nothing is divided by zero."""
 
 
 @njit(**INNER)
 def repeat_probability(unit: Array, offset: Index, nodes: NodeArrays, decay: Array) -> Array:
     """Probability that each node repeats the perpetrator of its parent (node)."""
+    share = bond_share(unit, offset)
     repeat = np.zeros(nodes.cell.size)
     for i in range(repeat.size):
         if nodes.parent[i] >= 0:
-            repeat[i] = logistic(unit[offset[lay.EPISODE] + nodes.bond[i]]) * decay[i]
+            repeat[i] = share[nodes.bond[i]] * decay[i]
     return repeat
+
+
+@njit(**INNER)
+def bond_share(unit: Array, offset: Index) -> Array:
+    """Probability of repetition by bond, where nothing has decayed."""
+    share = np.empty(offset[lay.EPISODE + 1] - offset[lay.EPISODE])
+    for b in range(share.size):
+        share[b] = min(logistic(unit[offset[lay.EPISODE] + b]), SURE)
+    return share
+
+
+@njit(**INNER)
+def repeat_gradient(
+    unit: Array, offset: Index, nodes: NodeArrays, repeat: Array, grad_repeat: Array, grad: Array
+) -> None:
+    """Add to ``grad`` what the gradient by the probabilities of repetition implies."""
+    share = bond_share(unit, offset)
+    for i in range(repeat.size):
+        if nodes.parent[i] >= 0:
+            b = nodes.bond[i]
+            grad[offset[lay.EPISODE] + b] += grad_repeat[i] * repeat[i] * (1.0 - share[b])
 
 
 @njit(**INNER)
@@ -42,88 +80,108 @@ def weigh(nodes: NodeArrays, i: int, cells: Array, part: Array, out: Array) -> f
     return total
 
 
-@njit(**OPTIONS)
-def pass_up(
-    nodes: NodeArrays, repeat: Array, cells: Array, part: Array, sight: Array, message: Array, mixed: Array
-) -> None:
-    """Sum out the perpetrators, the last first.
-
-    Fills ``message`` with what the children of each node say of its perpetrator (node, actor; ones to begin with), and
-    ``mixed`` with the sum over actors of weight, evidence and message.
-    """
-    n_actors = cells.shape[1]
-    own = np.empty(n_actors)
-    for i in range(nodes.cell.size - 1, -1, -1):
-        e, v, above = nodes.firm[i], nodes.sight[i], nodes.parent[i]
-        weight = weigh(nodes, i, cells, part, own)
-        total = 0.0
-        for k in range(n_actors):
-            total += own[k] * part[e, k] * sight[v, k] * message[i, k]
-        mixed[i] = total
-        if above >= 0:
-            per = repeat[i] * weight / total
-            for k in range(n_actors):
-                # Nobody repeats anything on a day on which it does not exist.
-                seen = part[e, k] * sight[v, k] * message[i, k] if own[k] > 0.0 else 0.0
-                message[above, k] *= 1.0 - repeat[i] + per * seen
-
-
 @njit(**INNER)
-def pass_up_gradient(
+def climb(
     nodes: NodeArrays,
     repeat: Array,
     cells: Array,
     part: Array,
     sight: Array,
     message: Array,
+    told: Array,
     mixed: Array,
+    width: int,
+) -> Array:
+    """Sum out the perpetrators, the last first; return the sum over actors of each node's weights.
+
+    The tables are rows of lanes, ``width`` wide. Fills ``message`` with what the children of each node say of its
+    perpetrator (ones to begin with), ``told`` with that and its evidence, and ``mixed`` with the sum over actors of
+    weight and ``told``. Nobody repeats anything on a day on which it does not exist.
+    """
+    spare, ones = cells.size - width, np.ones(width)
+    of_cell = np.empty(cells.size // width)
+    for q in range(of_cell.size):
+        of_cell[q] = dot(cells, q * width, ones, 0, width)
+    weight = np.empty(mixed.size)
+    for i in range(nodes.cell.size - 1, -1, -1):
+        own, at, date, above = nodes.cell[i] * width, i * width, nodes.date[i], nodes.parent[i]
+        weight[i] = of_cell[nodes.cell[i]]
+        if date >= 0:
+            multiply(cells, spare, cells, own, part, date * width, width)
+            own = spare
+            weight[i] = dot(cells, own, ones, 0, width)
+        e, v = nodes.firm[i] * width, nodes.sight[i] * width
+        multiply_where(told, at, part, e, sight, v, message, at, cells, own, width)
+        mixed[i] = dot(cells, own, told, at, width)
+        if above >= 0:
+            multiply_line(message, above * width, 1.0 - repeat[i], repeat[i] * weight[i] / mixed[i], told, at, width)
+    return weight
+
+
+@njit(**OPTIONS)
+def pass_up(
+    nodes: NodeArrays, repeat: Array, cells: Array, part: Array, sight: Array, message: Array, mixed: Array
+) -> None:
+    """Sum out the perpetrators as ``climb`` does, of tables (..., actor)."""
+    width = wide(message.shape[1])
+    rows, told = np.ones(message.shape[0] * width), np.empty(message.shape[0] * width)
+    climb(nodes, repeat, widen(cells), widen(part), widen(sight), rows, told, mixed, width)
+    message[:] = 0.0
+    add_narrowed(rows, message)
+
+
+@njit(**INNER)
+def climb_gradient(
+    nodes: NodeArrays,
+    repeat: Array,
+    cells: Array,
+    part: Array,
+    sight: Array,
+    told: Array,
+    mixed: Array,
+    weight: Array,
+    width: int,
     grad_cell: Array,
     grad_log_part: Array,
     grad_sight: Array,
     grad_repeat: Array,
 ) -> None:
-    """Add the gradients of the sum of the logarithms of ``mixed``, the first node first."""
-    n_actors = cells.shape[1]
-    below = np.empty((nodes.cell.size, n_actors))  # gradient by the log evidence of each node
-    grad_message = np.empty(n_actors)
-    weights = np.empty(n_actors)
+    """Add the gradients of the sum of the logarithms of ``mixed``, the first node first; the rest is from ``climb``."""
+    below = np.empty(told.size)  # gradient by the log evidence of each node
+    spare, ones = cells.size - width, np.ones(width)
+    shift, grad, of_weight = np.zeros(width), np.empty(width), np.empty(width)
+    of_cell, of_sight = np.zeros(cells.size // width), np.zeros(sight.size)
     for i in range(nodes.cell.size):
-        q, e, v, above, date = nodes.cell[i], nodes.firm[i], nodes.sight[i], nodes.parent[i], nodes.date[i]
-        weight = weigh(nodes, i, cells, part, weights)
-        shared = 0.0
-        grad_message[:] = 0.0
+        q, at, date, above = nodes.cell[i] * width, i * width, nodes.date[i], nodes.parent[i]
+        own = q
+        if date >= 0:
+            multiply(cells, spare, cells, q, part, date * width, width)
+            own = spare
+        per = 1.0 / mixed[i]
+        shared, of_told = 0.0, 0.0
         if above >= 0:
-            per = repeat[i] * weight / mixed[i]
-            for k in range(n_actors):
-                seen = part[e, k] * sight[v, k] * message[i, k] if weights[k] > 0.0 else 0.0
-                grad_message[k] = below[above, k] / (1.0 - repeat[i] + per * seen)
-                shared += grad_message[k] * repeat[i] * seen / mixed[i]
-                grad_repeat[i] += grad_message[k] * (seen * weight / mixed[i] - 1.0)
-        own = (1.0 - shared * weight) / mixed[i]
-        of_seen = repeat[i] * weight / mixed[i]
-        for k in range(n_actors):
-            seen = part[e, k] * sight[v, k] * message[i, k] if weights[k] > 0.0 else 0.0
-            grad = weights[k] * own + grad_message[k] * of_seen
-            of_weight = seen * own + shared
-            if date < 0:
-                grad_cell[q, k] += of_weight
-            else:
-                grad_cell[q, k] += of_weight * part[date, k]
-                grad_log_part[date, k] += of_weight * weights[k]
-            below[i, k] = grad * seen
-            grad_log_part[e, k] += grad * seen
-            grad_sight[v, k] += grad * part[e, k] * message[i, k]
-
-
-@njit(**INNER)
-def repeat_gradient(
-    unit: Array, offset: Index, nodes: NodeArrays, repeat: Array, grad_repeat: Array, grad: Array
-) -> None:
-    """Add to ``grad`` what the gradient by the probabilities of repetition implies."""
-    for i in range(repeat.size):
-        if nodes.parent[i] >= 0:
-            at = offset[lay.EPISODE] + nodes.bond[i]
-            grad[at] += grad_repeat[i] * repeat[i] * (1.0 - logistic(unit[at]))
+            of_told = repeat[i] * weight[i] * per
+            divide_line(shift, 0, below, above * width, 1.0 - repeat[i], of_told, told, at, width)
+            along = dot(shift, 0, told, at, width)
+            shared = along * repeat[i] * per
+            grad_repeat[i] += along * weight[i] * per - dot(shift, 0, ones, 0, width)
+        of_own = (1.0 - shared * weight[i]) * per
+        combine(grad, 0, of_own, cells, own, of_told, shift, 0, width)
+        multiply(below, at, grad, 0, told, at, width)
+        add_scaled(grad_log_part, nodes.firm[i] * width, 1.0, below, at, width)
+        add_scaled(of_sight, nodes.sight[i] * width, 1.0, below, at, width)
+        if date < 0:
+            add_scaled(grad_cell, q, of_own, told, at, width)
+            of_cell[nodes.cell[i]] += shared
+        else:
+            combine(of_weight, 0, of_own, told, at, shared, ones, 0, width)
+            add_product(grad_cell, q, of_weight, 0, part, date * width, width)
+            add_product(grad_log_part, date * width, of_weight, 0, cells, own, width)
+    for c in range(of_cell.size):
+        add_scaled(grad_cell, c * width, of_cell[c], ones, 0, width)
+    for j in range(of_sight.size):
+        if of_sight[j] != 0.0:
+            grad_sight[j] += of_sight[j] / sight[j]
 
 
 @njit(**INNER)

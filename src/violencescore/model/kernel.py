@@ -12,7 +12,7 @@ from __future__ import annotations
 from ctypes import POINTER, c_double, c_int64
 from dataclasses import dataclass
 from functools import cache
-from math import isfinite, log
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from violencescore.model import layout as lay
 from violencescore.model.cells import arrange_groups, cell_weight, contest_gradient
 from violencescore.model.coordinates import NO_COORDINATES, to_vector, to_vector_gradient
 from violencescore.model.effects import log_prior, natural, natural_gradient
-from violencescore.model.episodes import pass_up, pass_up_gradient, repeat_gradient, repeat_probability
+from violencescore.model.episodes import climb, climb_gradient, repeat_gradient, repeat_probability
 from violencescore.model.evidence import (
     channels,
     engagement,
@@ -103,35 +103,31 @@ def mix(
     cells: Array,
     part: Array,
     sight: Array,
+    width: int,
     mixed: Array,
     grad_cell: Array,
-    grad_log_part: Array,
+    grad_part: Array,
     grad_sight: Array,
 ) -> None:
     """Sum the perpetrators out of each group's probability, and add the gradients of its logarithm.
 
-    The only loop over groups: for each pattern the product of its part and its sight, then each group's mixture.
+    The only loop over groups: for each pattern the product of its part and its sight, then each group's mixture. All
+    but ``mixed`` are rows of lanes, ``width`` wide.
     """
-    width = wide(cells.shape[1])
-    weights, firm, seen = widen(cells), widen(part), widen(sight)
-    of_weights, of_firm, of_seen = np.zeros(weights.size), np.zeros(firm.size), np.zeros(seen.size)
     either, grad = np.empty(width), np.empty(width)
     for p in range(groups.firm.size):
         e, v = groups.firm[p] * width, groups.sight[p] * width
         either[:] = 0.0
         grad[:] = 0.0
-        add_product(either, 0, firm, e, seen, v, width)
+        add_product(either, 0, part, e, sight, v, width)
         for g in range(groups.start[p], groups.start[p + 1]):
             q = groups.cell[g] * width
-            mixed[g] = dot(weights, q, either, width)
+            mixed[g] = dot(cells, q, either, 0, width)
             per = groups.n[g] / mixed[g]
-            add_scaled(grad, 0, per, weights, q, width)
-            add_scaled(of_weights, q, per, either, 0, width)
-        add_product(of_firm, e, grad, 0, either, 0, width)
-        add_product(of_seen, v, grad, 0, firm, e, width)
-    add_narrowed(of_weights, grad_cell)
-    add_narrowed(of_firm, grad_log_part)
-    add_narrowed(of_seen, grad_sight)
+            add_scaled(grad, 0, per, cells, q, width)
+            add_scaled(grad_cell, q, per, either, 0, width)
+        add_product(grad_part, e, grad, 0, either, 0, width)
+        add_product(grad_sight, v, grad, 0, part, e, width)
 
 
 def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
@@ -171,23 +167,26 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
                 grad_rate[c, t, k] = -rates[0][c, t, k]
 
     cells = cell_weights(rates, said[1], weight, factors, groups)
-    grad_cell = np.zeros(cells.shape)
-    grad_log_part = np.zeros(part.shape)
-    grad_sight = np.zeros(sight.shape)
+    weights, firm, seen, width = widen(cells), widen(part), widen(sight), wide(n_actors)
+    of_weights, of_firm, of_seen = np.zeros(weights.size), np.zeros(firm.size), np.zeros(seen.size)
     mixed = np.empty(groups.n.size)
-    mix(groups, cells, part, sight, mixed, grad_cell, grad_log_part, grad_sight)
+    mix(groups, weights, firm, seen, width, mixed, of_weights, of_firm, of_seen)
     total += weighted_log(groups.n, mixed)
     if nodes.cell.size > 0:
         repeat = repeat_probability(unit, offset, nodes, given.decay)
-        message, summed = np.ones((repeat.size, n_actors)), np.empty(repeat.size)
-        grad_repeat = np.zeros(repeat.size)
-        pass_up(nodes, repeat, cells, part, sight, message, summed)
-        pass_up_gradient(
-            nodes, repeat, cells, part, sight, message, summed, grad_cell, grad_log_part, grad_sight, grad_repeat
+        message, told = np.ones(repeat.size * width), np.empty(repeat.size * width)
+        summed, grad_repeat = np.empty(repeat.size), np.zeros(repeat.size)
+        fresh = climb(nodes, repeat, weights, firm, seen, message, told, summed, width)
+        climb_gradient(
+            *(nodes, repeat, weights, firm, seen, told, summed, fresh, width),
+            *(of_weights, of_firm, of_seen, grad_repeat),
         )
         repeat_gradient(unit, offset, nodes, repeat, grad_repeat, grad)
-        for i in range(summed.size):
-            total += log(summed[i])
+        total += weighted_log(np.ones(summed.size, dtype=np.int64), summed)
+    grad_cell, grad_log_part, grad_sight = np.zeros(cells.shape), np.zeros(part.shape), np.zeros(sight.shape)
+    add_narrowed(of_weights, grad_cell)
+    add_narrowed(of_firm, grad_log_part)
+    add_narrowed(of_seen, grad_sight)
     for e in range(log_scale.size):
         total += parts.n[e] * log_scale[e]
 

@@ -35,9 +35,9 @@ def wide(n: int) -> int:
 
 @njit(**INNER)
 def widen(table: Array) -> Array:
-    """Return the rows of a table end to end, each filled up with zeros."""
+    """Return the rows of a table end to end, each filled up with zeros, and one more row of zeros."""
     width = wide(table.shape[1])
-    rows = np.zeros(table.shape[0] * width)
+    rows = np.zeros((table.shape[0] + 1) * width)
     for i in range(table.shape[0]):
         for k in range(table.shape[1]):
             rows[i * width + k] = table[i, k]
@@ -78,6 +78,12 @@ def _select(builder: Any, lanes: Any, *which: int) -> Any:
     return builder.shuffle_vector(lanes, lanes, ir.Constant(ir.VectorType(_SHORT, len(which)), which))
 
 
+def _same(builder: Any, number: Any) -> Any:
+    """Lanes of the same number."""
+    first = builder.insert_element(ir.Constant(_LANES, ir.Undefined), number, _SHORT(0))
+    return _select(builder, first, *(0,) * LANES)
+
+
 def _each(builder: Any, width: Any, act: Callable[[Any], None]) -> None:
     """Act on the place of each ``LANES`` numbers of a row."""
     with cgutils.for_range_slice(builder, _WHOLE(0), width, _WHOLE(LANES)) as (place, _):
@@ -85,24 +91,25 @@ def _each(builder: Any, width: Any, act: Callable[[Any], None]) -> None:
 
 
 @intrinsic
-def dot(_context: Any, x: Any, i: Any, y: Any, width: Any) -> Any:
-    """Sum of the products of row ``i`` of ``x`` and the only row of ``y``."""
+def dot(_context: Any, x: Any, i: Any, y: Any, j: Any, width: Any) -> Any:
+    """Sum of the products of row ``i`` of ``x`` and row ``j`` of ``y``."""
 
     def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kinds, (x, i, y, width) = signature.args, values
+        kinds, (x, i, y, j, width) = signature.args, values
         left, right = _data(target, builder, kinds[0], x), _data(target, builder, kinds[2], y)
         total = cgutils.alloca_once_value(builder, ir.Constant(_LANES, [0.0] * LANES))
 
         def add(place: Any) -> None:
-            own, other = _read(builder, left, builder.add(i, place)), _read(builder, right, place)
+            own, other = _read(builder, left, builder.add(i, place)), _read(builder, right, builder.add(j, place))
             builder.store(_times_plus(builder, own, other, builder.load(total)), total)
 
+        builder.store(ir.Constant(_LANES, [0.0] * LANES), total)
         _each(builder, width, add)
         sums = builder.load(total)
         pair = builder.fadd(_select(builder, sums, 0, 1), _select(builder, sums, 2, 3))
         return builder.fadd(builder.extract_element(pair, _SHORT(0)), builder.extract_element(pair, _SHORT(1)))
 
-    return types.float64(x, i, y, width), generate
+    return types.float64(x, i, y, j, width), generate
 
 
 @intrinsic
@@ -112,8 +119,7 @@ def add_scaled(_context: Any, out: Any, i: Any, scale: Any, x: Any, j: Any, widt
     def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
         kinds, (out, i, scale, x, j, width) = signature.args, values
         to, of = _data(target, builder, kinds[0], out), _data(target, builder, kinds[3], x)
-        first = builder.insert_element(ir.Constant(_LANES, ir.Undefined), scale, _SHORT(0))
-        scales = _select(builder, first, *(0,) * LANES)
+        scales = _same(builder, scale)
 
         def add(place: Any) -> None:
             own, at = _read(builder, of, builder.add(j, place)), builder.add(i, place)
@@ -142,3 +148,106 @@ def add_product(_context: Any, out: Any, i: Any, x: Any, j: Any, y: Any, k: Any,
         return target.get_dummy_value()
 
     return types.void(out, i, x, j, y, k, width), generate
+
+
+@intrinsic
+def multiply(_context: Any, out: Any, o: Any, x: Any, i: Any, y: Any, j: Any, width: Any) -> Any:
+    """Set row ``o`` of ``out`` to the products of row ``i`` of ``x`` and row ``j`` of ``y``."""
+
+    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds, (out, o, x, i, y, j, width) = signature.args, values
+        to, left, right = (_data(target, builder, kinds[n], a) for n, a in ((0, out), (2, x), (4, y)))
+
+        def act(place: Any) -> None:
+            own, other = _read(builder, left, builder.add(i, place)), _read(builder, right, builder.add(j, place))
+            _write(builder, builder.fmul(own, other), to, builder.add(o, place))
+
+        _each(builder, width, act)
+        return target.get_dummy_value()
+
+    return types.void(out, o, x, i, y, j, width), generate
+
+
+@intrinsic
+def multiply_where(
+    _context: Any, out: Any, o: Any, x: Any, i: Any, y: Any, j: Any, z: Any, k: Any, where: Any, w: Any, width: Any
+) -> Any:
+    """Set row ``o`` of ``out`` to the product of three others where row ``w`` of ``where`` is positive, else zero."""
+
+    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds, (out, o, x, i, y, j, z, k, where, w, width) = signature.args, values
+        to, *factors, positive = (
+            _data(target, builder, kinds[n], a) for n, a in ((0, out), (2, x), (4, y), (6, z), (8, where))
+        )
+        zeros = ir.Constant(_LANES, [0.0] * LANES)
+
+        def act(place: Any) -> None:
+            rows = zip(factors, (i, j, k), strict=True)
+            first, second, third = (_read(builder, row, builder.add(at, place)) for row, at in rows)
+            product = builder.fmul(builder.fmul(first, second), third)
+            counts = builder.fcmp_ordered(">", _read(builder, positive, builder.add(w, place)), zeros)
+            _write(builder, builder.select(counts, product, zeros), to, builder.add(o, place))
+
+        _each(builder, width, act)
+        return target.get_dummy_value()
+
+    return types.void(out, o, x, i, y, j, z, k, where, w, width), generate
+
+
+@intrinsic
+def combine(_context: Any, out: Any, o: Any, a: Any, x: Any, i: Any, b: Any, y: Any, j: Any, width: Any) -> Any:
+    """Set row ``o`` of ``out`` to ``a x + b y``, with row ``i`` of ``x`` and row ``j`` of ``y``."""
+
+    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds, (out, o, a, x, i, b, y, j, width) = signature.args, values
+        to, left, right = (_data(target, builder, kinds[n], q) for n, q in ((0, out), (3, x), (6, y)))
+        first, second = _same(builder, a), _same(builder, b)
+
+        def act(place: Any) -> None:
+            own, other = _read(builder, left, builder.add(i, place)), _read(builder, right, builder.add(j, place))
+            _write(builder, _times_plus(builder, first, own, builder.fmul(second, other)), to, builder.add(o, place))
+
+        _each(builder, width, act)
+        return target.get_dummy_value()
+
+    return types.void(out, o, a, x, i, b, y, j, width), generate
+
+
+@intrinsic
+def multiply_line(_context: Any, out: Any, o: Any, a: Any, b: Any, x: Any, i: Any, width: Any) -> Any:
+    """Multiply row ``o`` of ``out`` by ``a + b x``, with row ``i`` of ``x``."""
+
+    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds, (out, o, a, b, x, i, width) = signature.args, values
+        to, of = _data(target, builder, kinds[0], out), _data(target, builder, kinds[4], x)
+        start, slope = _same(builder, a), _same(builder, b)
+
+        def act(place: Any) -> None:
+            at = builder.add(o, place)
+            line = _times_plus(builder, slope, _read(builder, of, builder.add(i, place)), start)
+            _write(builder, builder.fmul(_read(builder, to, at), line), to, at)
+
+        _each(builder, width, act)
+        return target.get_dummy_value()
+
+    return types.void(out, o, a, b, x, i, width), generate
+
+
+@intrinsic
+def divide_line(_context: Any, out: Any, o: Any, x: Any, i: Any, a: Any, b: Any, y: Any, j: Any, width: Any) -> Any:
+    """Set row ``o`` of ``out`` to row ``i`` of ``x`` divided by ``a + b y``, with row ``j`` of ``y``."""
+
+    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds, (out, o, x, i, a, b, y, j, width) = signature.args, values
+        to, of, by = (_data(target, builder, kinds[n], q) for n, q in ((0, out), (2, x), (6, y)))
+        start, slope = _same(builder, a), _same(builder, b)
+
+        def act(place: Any) -> None:
+            line = _times_plus(builder, slope, _read(builder, by, builder.add(j, place)), start)
+            value = builder.fdiv(_read(builder, of, builder.add(i, place)), line)
+            _write(builder, value, to, builder.add(o, place))
+
+        _each(builder, width, act)
+        return target.get_dummy_value()
+
+    return types.void(out, o, x, i, a, b, y, j, width), generate

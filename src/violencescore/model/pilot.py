@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from violencescore.design import UNKNOWN, Design
 from violencescore.episodes import NEAR
@@ -42,7 +45,14 @@ def in_coordinates(kernel: Kernel, design: Design, start: npt.NDArray[np.float64
     unturned = _with(kernel, turn(centred, None))
     if kernel.layout.size > MAX_TURNED:
         return unturned
-    return _with(kernel, turn(centred, curvature(unturned, sampled_point(unturned, middle))))
+    with one_thread():
+        return _with(kernel, turn(centred, curvature(unturned, sampled_point(unturned, middle))))
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Let products of matrices have one thread: they are small here, and on busy cores threads wait for each other."""
+    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    return limits
 
 
 def sampled_point(kernel: Kernel, vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -117,7 +127,10 @@ def find_mode(
         value, gradient = kernel.log_density(vector)
         return -value, np.asarray(-gradient * free)
 
-    found = minimize(downhill, start, jac=True, method="L-BFGS-B", options={"maxiter": max_iterations, "maxcor": 20})
+    with one_thread():
+        found = minimize(
+            downhill, start, jac=True, method="L-BFGS-B", options={"maxiter": max_iterations, "maxcor": 20}
+        )
     return np.asarray(found.x)
 
 

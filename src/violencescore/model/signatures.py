@@ -15,7 +15,7 @@ from numba import types
 from violencescore.model.cells import contest_gradient
 from violencescore.model.coordinates import to_vector, to_vector_gradient
 from violencescore.model.effects import log_prior, natural, natural_gradient
-from violencescore.model.episodes import pass_up, pass_up_gradient, repeat_gradient, repeat_probability, weigh
+from violencescore.model.episodes import bond_share, climb, climb_gradient, repeat_gradient, repeat_probability
 from violencescore.model.evidence import engagement_gradient, evidence_gradient
 from violencescore.model.kernel import cell_weights, forward, mix
 from violencescore.model.logarithm import weighted_log
@@ -63,14 +63,14 @@ BACKWARD: Mapping[Any, tuple[Any, ...]] = {
     to_vector: (_VECTOR, _WHOLE, _VECTOR, _COORDINATES),
     to_vector_gradient: (_VECTOR, _WHOLE, _VECTOR, _COORDINATES, _VECTOR),
     cell_weights: (_RATES, _VECTOR, _VECTOR, _FACTORS, _GROUPS),
-    mix: (_GROUPS, *(_MATRIX,) * 3, _VECTOR, *(_MATRIX,) * 3),
+    mix: (_GROUPS, *(_VECTOR,) * 3, types.int64, *(_VECTOR,) * 4),
     contest_gradient: (_NUMBER, _WHOLE, _VECTOR, _VECTOR, _VECTOR),
     sight_gradient: (*(_MATRIX,) * 3, _SIGHTS, *(_MATRIX,) * 6),
     products_gradient: (_PARTS, _MATRIX, _MATRIX),
+    bond_share: (_VECTOR, _WHOLE),
     repeat_probability: (_VECTOR, _WHOLE, _NODES, _VECTOR),
-    weigh: (_NODES, types.int64, _MATRIX, _MATRIX, _VECTOR),
-    pass_up: (_NODES, _VECTOR, *(_MATRIX,) * 4, _VECTOR),
-    pass_up_gradient: (_NODES, _VECTOR, *(_MATRIX,) * 4, _VECTOR, *(_MATRIX,) * 3, _VECTOR),
+    climb: (_NODES, *(_VECTOR,) * 7, types.int64),
+    climb_gradient: (_NODES, *(_VECTOR,) * 7, types.int64, *(_VECTOR,) * 4),
     repeat_gradient: (_VECTOR, _WHOLE, _NODES, *(_VECTOR,) * 3),
     evidence_gradient: (
         *(_VECTOR, _WHOLE, _VECTOR, _NUMBER, _FACTORS, _GIVEN, _SAID),
