@@ -1,9 +1,10 @@
-"""What each doubt is worth where all are founded: the world `troubled`, with one option after the other off.
+"""What each doubt is worth where all are founded, and what it costs: `troubled`, with one option after the other off.
 
     python benchmarks/doubts.py --assessments 3
 
-Fits each assessment with the options of its methodology, then without each of them, then without any, and writes the
-table into options.md, in docs/. A fit takes half a minute of one core.
+Fits each assessment with the options of its methodology, then without each of them, then without any, by turns, and
+writes the table into options.md, in docs/. A fit takes half a minute; its time, and that of one gradient, are compared
+with those of the same assessment without any option.
 """
 
 from __future__ import annotations
@@ -11,23 +12,31 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from published import DOCS, between_marks, markdown, show
+from published import DOCS, between_marks, markdown, show, spread
 
 from violencescore.assessment import Assessment
 from violencescore.calibration.refits import read_simulation, true_scores
+from violencescore.design import build_design
 from violencescore.fitting import fit_assessment
 from violencescore.methodology import Methodology
+from violencescore.model.kernel import build_kernel
+from violencescore.model.quantities import initial_vector
 from violencescore.output import write_file
+from violencescore.sampling import compile_kernel
 from violencescore.scores import score_draws
 from violencescore.simulation import simulate_world
 
 WORLD, PAGE, INTERVAL = "troubled", "options.md", (0.05, 0.95)
+NONE_ON = "none on"
+REPEATS, CALLS = 9, 100
+"""Gradients are timed so often, so many together."""
 
 
 def without_echoes(methodology: Methodology) -> dict[str, Any]:
@@ -56,7 +65,7 @@ OFF: Mapping[str, Sequence[Callable[[Methodology], dict[str, Any]]]] = {
     "no episodes": (without_episodes,),
     "no factions": (without_factions,),
     "recorded violence only": (recorded_only,),
-    "none on": (without_echoes, without_episodes, without_factions, recorded_only),
+    NONE_ON: (without_echoes, without_episodes, without_factions, recorded_only),
 }
 
 
@@ -68,12 +77,28 @@ def switched_off(assessment: Assessment, changes: Sequence[Callable[[Methodology
     return dataclasses.replace(assessment, methodology=methodology)
 
 
+def gradient_seconds(assessment: Assessment) -> float:
+    """Median time of one value and gradient of the log density."""
+    design = build_design(assessment)
+    kernel = build_kernel(design, assessment.methodology.priors)
+    vector = initial_vector(kernel, design)
+    times = []
+    for _ in range(REPEATS):
+        begin = time.perf_counter()
+        for _ in range(CALLS):
+            kernel.log_density(vector)
+        times.append((time.perf_counter() - begin) / CALLS)
+    return float(np.median(times))
+
+
 def examine(seed: int, name: str) -> dict[str, Any]:
     """Fit one assessment with some options off, and set beside it what is true."""
     simulation = simulate_world(WORLD, seed)
     assessment = switched_off(read_simulation(simulation), OFF[name])
     truth = true_scores(simulation, assessment)
+    begin = time.perf_counter()
     fit = fit_assessment(assessment, seed, densities=False)
+    seconds = time.perf_counter() - begin
     scores = score_draws(fit.posterior, assessment.methodology)
     low, high = (scores.quantile(q, dim=("chain", "draw")) for q in INTERVAL)
     inside = [float(low.sel(organization=k)) <= truth[k] <= float(high.sel(organization=k)) for k in truth]
@@ -87,12 +112,16 @@ def examine(seed: int, name: str) -> dict[str, Any]:
         "selected": fit.decision.selected,
         "right": fit.decision.selected is not None and truth[fit.decision.selected] == best,
         "converged": bool(fit.diagnostics.to_json_dict({})["converged"]),
+        "seconds": seconds,
+        "draws": fit.posterior.posterior.sizes["chain"] * fit.posterior.posterior.sizes["draw"],
+        "gradient_us": 1e6 * gradient_seconds(assessment),
     }
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:
     """One row for each setting of the options."""
     found = []
+    without = rows[rows["options"] == NONE_ON].set_index("seed")
     for name, of in rows.groupby("options", sort=False):
         named = of["selected"].notna()
         found.append(
@@ -104,6 +133,12 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
                     f"{int(of['right'].sum())}, {int((named & ~of['right']).sum())}, {int((~named).sum())}"
                 ),
                 "converged": f"{int(of['converged'].sum())} of {len(of)}",
+                **{
+                    f"{label} (x none on)": (
+                        f"{spread(of[column])} ({spread(of[column] / without[column].reindex(of['seed']).to_numpy())})"
+                    )
+                    for label, column in (("fit, s", "seconds"), ("gradient, us", "gradient_us"))
+                },
             }
         )
     return pd.DataFrame(found)
@@ -115,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--assessments", type=int, default=3)
     parser.add_argument("--out", type=Path, default=DOCS, help="where the page and results/ are")
     given = parser.parse_args(arguments)
+    compile_kernel()
     rows = []
     for seed in np.arange(1, given.assessments + 1):
         for name in OFF:

@@ -29,6 +29,7 @@ from violencescore.output import write_file
 from violencescore.prepare import prepare
 from violencescore.simulation import WORLDS, World, simulate_world, write_simulation
 
+DEFAULT, CAUTIOUS = "kleiman-2011", "kleiman-2011-cautious"
 PHASES = ("read", "compile", "sample", "scores")
 
 
@@ -37,6 +38,12 @@ def parse(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--incidents", type=int, nargs="+", default=[1_000_000])
     parser.add_argument(
         "--reach", type=float, nargs="+", default=[1.0, 1.9], help="how much more often channels speak (default 1 1.9)"
+    )
+    parser.add_argument(
+        "--rules",
+        nargs="+",
+        default=[DEFAULT],
+        help=f"shipped methodologies, {CAUTIOUS} with its doubts (default {DEFAULT})",
     )
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1, help="of the simulated world")
@@ -82,33 +89,37 @@ def build_world(incidents: int, reach: float) -> World:
     return dataclasses.replace(plain, n_incidents=incidents, channels=channels)
 
 
-def measure(incidents: list[int], reaches: list[float], repeats: int, seed: int) -> pd.DataFrame:
-    """One row a process."""
+def measure(arguments: argparse.Namespace) -> pd.DataFrame:
+    """One row a process; of each world, the methodologies by turns."""
     rows = []
     today = datetime.now(UTC).date().isoformat()
     with tempfile.TemporaryDirectory(prefix="large-", ignore_cleanup_errors=True) as name:
-        for size, reach in itertools.product(incidents, reaches):
+        for size, reach in itertools.product(arguments.incidents, arguments.reach):
             folder = Path(name) / f"world-{size}-{reach}"
-            simulation = simulate_world(build_world(size, reach), seed)
+            simulation = simulate_world(build_world(size, reach), arguments.seed)
             facts = {"date": today, "reach": reach, "incidents": len(simulation.tables["incidents"])}
             facts["evidence_rows"] = len(simulation.tables["evidence"])
             write_simulation(simulation, folder)
+            stated = simulation.methodology
             del simulation
-            for number in range(repeats):
-                found = run_fit(folder, Path(name) / f"run-{size}-{reach}-{number}")
-                print(f"{size:,} incidents: {found['total']:.0f} s, {found['peak_mb']:,.0f} MB", file=sys.stderr)
-                rows.append(facts | {"round": number + 1} | found)
+            for number, rules in itertools.product(range(arguments.repeats), arguments.rules):
+                under = stated.replace(f'extends = "{DEFAULT}"', f'extends = "{rules}"')
+                (folder / "methodology.toml").write_text(under, encoding="utf-8")
+                found = run_fit(folder, Path(name) / f"run-{size}-{reach}-{rules}-{number}")
+                print(f"{size:,}, {rules}: {found['total']:.0f} s, {found['peak_mb']:,.0f} MB", file=sys.stderr)
+                rows.append(facts | {"rules": rules, "round": number + 1} | found)
     return pd.DataFrame(rows)
 
 
 def summarize(rows: pd.DataFrame) -> pd.DataFrame:
     """The table that is printed and shown on the page."""
     shown = []
-    for (incidents, _), own in rows.groupby(["incidents", "reach"]):
+    for (incidents, _, rules), own in rows.groupby(["incidents", "reach", "rules"]):
         shown.append(
             {
                 "incidents": f"{incidents:,}",
                 "rows of evidence": f"{own['evidence_rows'].iloc[0]:,}",
+                "methodology": rules,
                 "whole, s": spread(own["total"], ".0f"),
                 **{f"{name}, s": f"{own[name].median():.1f}" for name in (*PHASES, "rest")},
                 "processor, s": spread(own["cpu"], ".0f"),
@@ -122,7 +133,7 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
 def main(given: list[str] | None = None) -> None:
     arguments = parse(given)
     prepare()
-    rows = measure(arguments.incidents, arguments.reach, arguments.repeats, arguments.seed)
+    rows = measure(arguments)
     table = summarize(rows)
     show(table, "`violencescore fit`, whole processes", ("incidents",))
     write_file(arguments.out / "results" / "large.csv", rows.to_csv(index=False, float_format="%.6g").encode())

@@ -137,6 +137,7 @@ def climb_gradient(
     cells: Array,
     part: Array,
     sight: Array,
+    below: Array,
     told: Array,
     mixed: Array,
     weight: Array,
@@ -146,8 +147,10 @@ def climb_gradient(
     grad_sight: Array,
     grad_repeat: Array,
 ) -> None:
-    """Add the gradients of the sum of the logarithms of ``mixed``, the first node first; the rest is from ``climb``."""
-    below = np.empty(told.size)  # gradient by the log evidence of each node
+    """Add the gradients of the sum of the logarithms of ``mixed``, the first node first; the rest is from ``climb``.
+
+    ``below`` is overwritten with the gradient by the log evidence of each node: what was its message is not needed.
+    """
     spare, ones = cells.size - width, np.ones(width)
     shift, grad, of_weight = np.zeros(width), np.empty(width), np.empty(width)
     of_cell, of_sight = np.zeros(cells.size // width), np.zeros(sight.size)

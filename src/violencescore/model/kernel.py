@@ -174,11 +174,12 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     total += weighted_log(groups.n, mixed)
     if nodes.cell.size > 0:
         repeat = repeat_probability(unit, offset, nodes, given.decay)
-        message, told = np.ones(repeat.size * width), np.empty(repeat.size * width)
+        rows = np.ones(2 * repeat.size * width)  # one piece: of several large ones, the allocator gives some back at once
+        message, told = rows[: repeat.size * width], rows[repeat.size * width :]
         summed, grad_repeat = np.empty(repeat.size), np.zeros(repeat.size)
         fresh = climb(nodes, repeat, weights, firm, seen, message, told, summed, width)
         climb_gradient(
-            *(nodes, repeat, weights, firm, seen, told, summed, fresh, width),
+            *(nodes, repeat, weights, firm, seen, message, told, summed, fresh, width),
             *(of_weights, of_firm, of_seen, grad_repeat),
         )
         repeat_gradient(unit, offset, nodes, repeat, grad_repeat, grad)

@@ -70,7 +70,7 @@ BACKWARD: Mapping[Any, tuple[Any, ...]] = {
     bond_share: (_VECTOR, _WHOLE),
     repeat_probability: (_VECTOR, _WHOLE, _NODES, _VECTOR),
     climb: (_NODES, *(_VECTOR,) * 7, types.int64),
-    climb_gradient: (_NODES, *(_VECTOR,) * 7, types.int64, *(_VECTOR,) * 4),
+    climb_gradient: (_NODES, *(_VECTOR,) * 8, types.int64, *(_VECTOR,) * 4),
     repeat_gradient: (_VECTOR, _WHOLE, _NODES, *(_VECTOR,) * 3),
     evidence_gradient: (
         *(_VECTOR, _WHOLE, _VECTOR, _NUMBER, _FACTORS, _GIVEN, _SAID),
