@@ -318,3 +318,14 @@ def test_where_nothing_names_anybody_there_is_no_verdict_however_sure_the_draws(
     assert decision.selected is None
     assert "names any of them" in decision.reasons[0] + decision.reasons[1]
     assert decide(scores_with([3900, 100]), methodology(), diagnostics={**checks, "named": 1}).outcome == "selected"
+
+
+@pytest.mark.parametrize(
+    ("estimand", "in_series", "told"), [("rate", True, 1), ("rate", False, 0), ("realized", True, 0)]
+)
+def test_rates_of_what_comes_in_series_are_said_to_be_too_sure(estimand, in_series, told):
+    rules = methodology(estimand=estimand)
+    if in_series:
+        rules = rules.model_copy(update={"episodes": rules.episodes.model_copy(update={"repeat": (1.0, 1.0)})})
+    reasons = decide(scores_with([3900, 60, 40]), rules).reasons
+    assert sum("come in series" in reason for reason in reasons) == told

@@ -64,6 +64,11 @@ _ESTIMANDS = {
     "rate": "Scores are expected totals: what each organization tends to do, not what it did.",
 }
 
+RATES_IN_SERIES = (
+    "Incidents come in series here, and how many there would be in another such window varies more than the model of "
+    "rates allows for: these intervals are too narrow and the probabilities too sure. Realized totals are not affected."
+)
+
 
 @dataclass(frozen=True)
 class ScoreSummary:
@@ -260,7 +265,10 @@ def decide(
         methodology={"id": methodology.id, "version": methodology.version, "sha256": methodology.sha256},
         counts_unreported=counts_unreported,
     )
-    return replace(decision, reasons=_explain(decision, obstacles, rule.confidence))
+    reasons = _explain(decision, obstacles, rule.confidence)
+    if decision.estimand == "rate" and methodology.episodes.repeat is not None:
+        reasons += (RATES_IN_SERIES,)
+    return replace(decision, reasons=reasons)
 
 
 def needs_more_draws(decision: Decision) -> bool:

@@ -174,7 +174,9 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     total += weighted_log(groups.n, mixed)
     if nodes.cell.size > 0:
         repeat = repeat_probability(unit, offset, nodes, given.decay)
-        rows = np.ones(2 * repeat.size * width)  # one piece: of several large ones, the allocator gives some back at once
+        rows = np.ones(
+            2 * repeat.size * width
+        )  # one piece: of several large ones, the allocator gives some back at once
         message, told = rows[: repeat.size * width], rows[repeat.size * width :]
         summed, grad_repeat = np.empty(repeat.size), np.zeros(repeat.size)
         fresh = climb(nodes, repeat, weights, firm, seen, message, told, summed, width)
