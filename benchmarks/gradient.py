@@ -228,7 +228,7 @@ def prepare(case: Case, seed: int) -> Timed:
         "channels": len(design.channels),
         "parameters": kernel.layout.size,
         "cells": len(bound.kind),
-        "patterns": len(bound.firm),
+        "patterns": len(np.unique(np.stack([bound.firm, bound.sight]), axis=1).T),
         "parts": len(part),
         "sights": len(sight),
         "groups": len(bound.n),
@@ -241,8 +241,8 @@ def mixture_arguments(kernel: Kernel, vector: Floats) -> tuple[tuple[Any, ...], 
     rates, said, weight, _, _, part, _, sight, _ = forward(kernel.natural(vector[None])[0], *kernel.forward_arguments())
     *_, factors, _, _, groups, _ = kernel.arguments
     cells = cell_weights(rates, said[1], weight, factors, groups)
-    pattern = np.repeat(np.arange(len(groups.firm)), np.diff(groups.start))
-    likelihood = part[groups.firm] * sight[groups.sight]
+    patterns, pattern = np.unique(np.stack([groups.firm, groups.sight]), axis=1, return_inverse=True)
+    likelihood = part[patterns[0]] * sight[patterns[1]]
     return (groups, cells, part, sight), (groups.n, groups.cell, pattern, cells, likelihood)
 
 

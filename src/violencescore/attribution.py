@@ -194,38 +194,36 @@ def attribute(
         n_done = np.zeros((n_kinds, n_actors))
         n_contested = np.zeros((n_kinds, n_periods, sizes[2], n_actors))
         harm_done = np.zeros((n_kinds, n_periods, n_actors, n_categories))
-        for p in range(groups.firm.size):
-            e, v = groups.firm[p], groups.sight[p]
-            for g in range(groups.start[p], groups.start[p + 1]):
-                q = groups.cell[g]
-                total, flagged = 0.0, 0.0
-                for k in range(n_actors):
-                    known = cells[q, k] * part[e, k]
-                    weight[k] = known * sight[v, k]
-                    total += weight[k]
-                    flagged += known * false[v, k]
-                per = 1.0 / total
-                for k in range(n_actors):
-                    responsibility[g, k] += weight[k] * per
-                staged[g] += flagged * per
-                c, t, r, in_contest = kind[g], period[g], region[g], contested[g] > 0
-                for f in range(first[g], first[g + 1]):
-                    # Most profiles are of one incident, which one actor did.
-                    only = -1
-                    if n_incidents[f] == 1:
-                        only = pick(weight, total)
-                        shares[only] = 1
-                    else:
-                        allot(n_incidents[f], weight, shares)
-                    for k in range(max(only, 0), only + 1 if only >= 0 else n_actors):
-                        if shares[k] == 0:
-                            continue
-                        n_done[c, k] += shares[k]
-                        if in_contest:
-                            n_contested[c, t, r, k] += shares[k]
-                        for i in range(start[f], start[f + 1]):
-                            harm = draw_harm(shares[k], low[i], best[i], high[i])
-                            harm_done[c, t, k, category[i]] += harm
+        for g in range(groups.n.size):
+            e, v, q = groups.firm[g], groups.sight[g], groups.cell[g]
+            total, flagged = 0.0, 0.0
+            for k in range(n_actors):
+                known = cells[q, k] * part[e, k]
+                weight[k] = known * sight[v, k]
+                total += weight[k]
+                flagged += known * false[v, k]
+            per = 1.0 / total
+            for k in range(n_actors):
+                responsibility[g, k] += weight[k] * per
+            staged[g] += flagged * per
+            c, t, r, in_contest = kind[g], period[g], region[g], contested[g] > 0
+            for f in range(first[g], first[g + 1]):
+                # Most profiles are of one incident, which one actor did.
+                only = -1
+                if n_incidents[f] == 1:
+                    only = pick(weight, total)
+                    shares[only] = 1
+                else:
+                    allot(n_incidents[f], weight, shares)
+                for k in range(max(only, 0), only + 1 if only >= 0 else n_actors):
+                    if shares[k] == 0:
+                        continue
+                    n_done[c, k] += shares[k]
+                    if in_contest:
+                        n_contested[c, t, r, k] += shares[k]
+                    for i in range(start[f], start[f + 1]):
+                        harm = draw_harm(shares[k], low[i], best[i], high[i])
+                        harm_done[c, t, k, category[i]] += harm
         if nodes.cell.size > 0:
             at = groups.n.size
             drawn = attribute_nodes(

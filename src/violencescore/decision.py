@@ -65,8 +65,8 @@ _ESTIMANDS = {
 }
 
 RATES_IN_SERIES = (
-    "Incidents come in series here, and how many there would be in another such window varies more than the model of "
-    "rates allows for: these intervals are too narrow and the probabilities too sure. Realized totals are not affected."
+    "Incidents come in series here, and rates vary more than their model allows for: these intervals are too narrow "
+    "and the probabilities too sure. Realized totals are not affected."
 )
 
 
@@ -265,10 +265,9 @@ def decide(
         methodology={"id": methodology.id, "version": methodology.version, "sha256": methodology.sha256},
         counts_unreported=counts_unreported,
     )
-    reasons = _explain(decision, obstacles, rule.confidence)
-    if decision.estimand == "rate" and methodology.episodes.repeat is not None:
-        reasons += (RATES_IN_SERIES,)
-    return replace(decision, reasons=reasons)
+    reasons, in_series = _explain(decision, obstacles, rule.confidence), methodology.episodes.repeat is not None
+    warning = (RATES_IN_SERIES,) if in_series and decision.estimand == "rate" else ()
+    return replace(decision, reasons=(*reasons, *warning))
 
 
 def needs_more_draws(decision: Decision) -> bool:
@@ -427,9 +426,7 @@ def _describe_lead(margin: float) -> str:
 
 def _explain_runner_up(decision: Decision) -> str:
     leader, second = (str(key) for key in decision.ranking["organization_id"].iloc[:2])
-    pair = decision.pairwise[
-        (decision.pairwise["organization_id"] == leader) & (decision.pairwise["other_id"] == second)
-    ].iloc[0]
+    pair = decision.pairwise.query("organization_id == @leader and other_id == @second").iloc[0]
     above = Probability(float(pair["p_greater"]), float(pair["mcse"]))
     name, other = decision.names[leader], decision.names[second]
     own = ""

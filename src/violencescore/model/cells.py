@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from violencescore.design import Design
-from violencescore.grouping import ints, starts, unique_rows
+from violencescore.grouping import ints, unique_rows
 from violencescore.model.types import Array, GroupArrays, Index, NodeArrays
 from violencescore.model.zerosum import INNER
 
@@ -68,8 +68,8 @@ def arrange_groups(
     alone[nodes.group] = False
     order = np.lexsort((cell, groups.pattern))
     order = order[alone[order]]
-    start = starts(groups.pattern[order], len(contest))
-    columns = (*cells.T, firm, sight, start, cell[order], groups.n[order], order)
+    by_pattern = groups.pattern[order]
+    columns = (*cells.T, firm[by_pattern], sight[by_pattern], cell[order], groups.n[order], order)
     pattern = groups.pattern[nodes.group]
     of_nodes = (part[pattern] for part in (undated, date, sight))
     node_columns = (cell[nodes.group], *of_nodes, nodes.parent, nodes.bond, nodes.group)

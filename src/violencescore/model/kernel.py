@@ -34,7 +34,7 @@ from violencescore.model.evidence import (
     factor_table,
 )
 from violencescore.model.given import factor_arrays, given_arrays, share_priors
-from violencescore.model.lanes import add_narrowed, add_product, add_scaled, dot, wide, widen
+from violencescore.model.lanes import LANES, add_narrowed, mix_rows, wide, widen
 from violencescore.model.layout import Layout, build_layout, prior_constants
 from violencescore.model.logarithm import weighted_log
 from violencescore.model.packing import pack, unpack
@@ -111,23 +111,22 @@ def mix(
 ) -> None:
     """Sum the perpetrators out of each group's probability, and add the gradients of its logarithm.
 
-    The only loop over groups: for each pattern the product of its part and its sight, then each group's mixture. All
-    but ``mixed`` are rows of lanes, ``width`` wide.
+    The only loop over groups. All but ``mixed`` are rows of lanes, ``width`` wide.
     """
-    either, grad = np.empty(width), np.empty(width)
-    for p in range(groups.firm.size):
-        e, v = groups.firm[p] * width, groups.sight[p] * width
-        either[:] = 0.0
-        grad[:] = 0.0
-        add_product(either, 0, part, e, sight, v, width)
-        for g in range(groups.start[p], groups.start[p + 1]):
-            q = groups.cell[g] * width
-            mixed[g] = dot(cells, q, either, 0, width)
-            per = groups.n[g] / mixed[g]
-            add_scaled(grad, 0, per, cells, q, width)
-            add_scaled(grad_cell, q, per, either, 0, width)
-        add_product(grad_part, e, grad, 0, either, 0, width)
-        add_product(grad_sight, v, grad, 0, part, e, width)
+    n, cell, firm, seen = groups.n, groups.cell, groups.firm, groups.sight
+    tables = cells, part, sight, grad_cell, grad_part, grad_sight
+    if width == LANES:
+        for g in range(n.size):
+            mixed[g] = mix_rows(n[g], cell[g] * width, firm[g] * width, seen[g] * width, tables, width, 1)
+    elif width == 2 * LANES:
+        for g in range(n.size):
+            mixed[g] = mix_rows(n[g], cell[g] * width, firm[g] * width, seen[g] * width, tables, width, 2)
+    elif width == 3 * LANES:
+        for g in range(n.size):
+            mixed[g] = mix_rows(n[g], cell[g] * width, firm[g] * width, seen[g] * width, tables, width, 3)
+    else:
+        for g in range(n.size):
+            mixed[g] = mix_rows(n[g], cell[g] * width, firm[g] * width, seen[g] * width, tables, width, 0)
 
 
 def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
@@ -186,10 +185,8 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
         )
         repeat_gradient(unit, offset, nodes, repeat, grad_repeat, grad)
         total += weighted_log(np.ones(summed.size, dtype=np.int64), summed)
-    grad_cell, grad_log_part, grad_sight = np.zeros(cells.shape), np.zeros(part.shape), np.zeros(sight.shape)
+    grad_cell = np.zeros(cells.shape)
     add_narrowed(of_weights, grad_cell)
-    add_narrowed(of_firm, grad_log_part)
-    add_narrowed(of_seen, grad_sight)
     for e in range(log_scale.size):
         total += parts.n[e] * log_scale[e]
 
@@ -211,7 +208,9 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
 
     grad_share = np.zeros(share.shape)
     grad_target = np.zeros(target.shape)
-    sight_gradient(part, share, target, sights, sight, false, grad_sight, grad_log_part, grad_share, grad_target)
+    sight_gradient(part, share, target, sights, seen, false, of_seen, of_firm, grad_share, grad_target)
+    grad_log_part = np.zeros(part.shape)
+    add_narrowed(of_firm, grad_log_part)
     grad_factor = np.zeros((factors.kind.size, n_actors))
     products_gradient(parts, grad_log_part, grad_factor)
     kin = factors.heir, factors.elder

@@ -84,6 +84,11 @@ def _same(builder: Any, number: Any) -> Any:
     return _select(builder, first, *(0,) * LANES)
 
 
+def _sum(builder: Any, lanes: Any) -> Any:
+    pair = builder.fadd(_select(builder, lanes, 0, 1), _select(builder, lanes, 2, 3))
+    return builder.fadd(builder.extract_element(pair, _SHORT(0)), builder.extract_element(pair, _SHORT(1)))
+
+
 def _each(builder: Any, width: Any, act: Callable[[Any], None]) -> None:
     """Act on the place of each ``LANES`` numbers of a row."""
     with cgutils.for_range_slice(builder, _WHOLE(0), width, _WHOLE(LANES)) as (place, _):
@@ -105,9 +110,7 @@ def dot(_context: Any, x: Any, i: Any, y: Any, j: Any, width: Any) -> Any:
 
         builder.store(ir.Constant(_LANES, [0.0] * LANES), total)
         _each(builder, width, add)
-        sums = builder.load(total)
-        pair = builder.fadd(_select(builder, sums, 0, 1), _select(builder, sums, 2, 3))
-        return builder.fadd(builder.extract_element(pair, _SHORT(0)), builder.extract_element(pair, _SHORT(1)))
+        return _sum(builder, builder.load(total))
 
     return types.float64(x, i, y, j, width), generate
 
@@ -251,3 +254,56 @@ def divide_line(_context: Any, out: Any, o: Any, x: Any, i: Any, a: Any, b: Any,
         return target.get_dummy_value()
 
     return types.void(out, o, x, i, a, b, y, j, width), generate
+
+
+@intrinsic(prefer_literal=True)
+def mix_rows(_context: Any, n: Any, q: Any, e: Any, v: Any, tables: Any, width: Any, chunks: Any) -> Any:
+    """Return the sum of ``w p s``, and add ``n`` times the gradients of its logarithm.
+
+    Row ``q`` of the first table is ``w``, row ``e`` of the second ``p``, row ``v`` of the third ``s``; the other three
+    have the gradients, that by ``p`` as one by its logarithm. ``chunks`` is a literal, how often ``LANES`` go into the
+    width; with 0 that is found out as it runs, which takes longer.
+    """
+    count = chunks.literal_value
+
+    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+        n, *rows, tables, width, _ = values
+        kinds = signature.args[4]
+        cells, part, sight, of_cell, of_part, of_sight = (
+            _data(target, builder, kinds[i], builder.extract_value(tables, i)) for i in range(len(kinds))
+        )
+
+        def each(act: Callable[[Any], None]) -> None:
+            if count == 0:
+                _each(builder, width, act)
+            for c in range(count):
+                act(_WHOLE(LANES * c))
+
+        def read(place: Any) -> tuple[Any, Any, Any, list[Any]]:
+            at = [builder.add(row, place) for row in rows]
+            w, p, s = (_read(builder, table, a) for table, a in zip((cells, part, sight), at, strict=True))
+            return w, p, builder.fmul(p, s), at
+
+        total = cgutils.alloca_once(builder, _LANES)
+        builder.store(ir.Constant(_LANES, [0.0] * LANES), total)
+
+        def sum_up(place: Any) -> None:
+            w, _, either, _ = read(place)
+            builder.store(_times_plus(builder, w, either, builder.load(total)), total)
+
+        each(sum_up)
+        value = _sum(builder, builder.load(total))
+        per = _same(builder, builder.fdiv(builder.sitofp(n, ir.DoubleType()), value))
+
+        def add(place: Any) -> None:
+            w, p, either, at = read(place)
+            own = builder.fmul(per, w)
+            for table, a, x, y in zip(
+                (of_cell, of_part, of_sight), at, (per, own, own), (either, either, p), strict=True
+            ):
+                _write(builder, _times_plus(builder, x, y, _read(builder, table, a)), table, a)
+
+        each(add)
+        return value
+
+    return types.float64(n, q, e, v, tables, width, chunks), generate

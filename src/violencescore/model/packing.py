@@ -72,12 +72,12 @@ def unpack(words: Index) -> Any:
     parts = PartArrays(whole(11), whole(12), whole(13), whole(14), whole(15), whole(16))
     sights = SightArrays(whole(17), whole(18), whole(19), whole(20), whole(21))
     groups = GroupArrays(
-        whole(22), whole(23), whole(24), whole(25), whole(26), whole(27), whole(28), whole(29), whole(30), whole(31)
+        whole(22), whole(23), whole(24), whole(25), whole(26), whole(27), whole(28), whole(29), whole(30)
     )
-    nodes = NodeArrays(whole(32), whole(33), whole(34), whole(35), whole(36), whole(37), whole(38))
+    nodes = NodeArrays(whole(31), whole(32), whole(33), whole(34), whole(35), whole(36), whole(37))
     beta = carray(
         pointer(start + 8 * words[N_WHOLE + 2]), ((words[N_WHOLE + 3] - words[N_WHOLE + 2]) // 2, 2), np.float64
     )
     given = GivenArrays(real(2), real(3), real(4), real(5), real(6), real(7), real(8))
-    coordinates = CoordinateArrays(whole(39), whole(40), real(10), real(11))
+    coordinates = CoordinateArrays(whole(38), whole(39), real(10), real(11))
     return whole(0), whole(1), real(0), beta, given, real(9)[0], coordinates, factors, parts, sights, groups, nodes

@@ -15,6 +15,7 @@ from numba import njit
 
 from violencescore.design import DATE, UNKNOWN, Design
 from violencescore.grouping import first_rows, ints, multiset_keys, starts, unique_rows
+from violencescore.model.lanes import add_narrowed, add_product, add_scaled, multiply, wide, widen
 from violencescore.model.types import Array, Index, PartArrays, SightArrays
 from violencescore.model.zerosum import INNER
 
@@ -90,7 +91,7 @@ def products_gradient(parts: PartArrays, grad_log_part: Array, grad_log_factor: 
 
 
 @njit(**INNER)
-def multiply(left: Array, right: Array) -> Array:
+def matrix_product(left: Array, right: Array) -> Array:
     """Matrix product, in blocks small enough that the BLAS library does not start threads beside the chains."""
     out = np.empty((left.shape[0], right.shape[1]))
     for start in range(0, left.shape[0], BLAS_ROWS):
@@ -100,8 +101,8 @@ def multiply(left: Array, right: Array) -> Array:
 
 
 @njit(**INNER)
-def multiply_over(left: Array, right: Array, out: Array) -> None:
-    """Add to ``out`` the transpose of ``left`` times ``right``, summed over their rows, in blocks as ``multiply``."""
+def matrix_product_over(left: Array, right: Array, out: Array) -> None:
+    """Add to ``out`` the transpose of ``left`` times ``right``, in blocks as ``matrix_product``."""
     block = np.empty(out.shape)
     for start in range(0, left.shape[0], BLAS_ROWS):
         end = min(start + BLAS_ROWS, left.shape[0])
@@ -141,7 +142,7 @@ def sight_probability(part: Array, share: Array, target: Array, sights: SightArr
     for k in range(n_actors):
         for j in range(n_actors):
             by[j, k] = target[k, j]
-    framing = multiply(part[first:end], by)
+    framing = matrix_product(part[first:end], by)
     for v in range(sights.part.size):
         f, t, who, framed = sights.part[v], sights.stratum[v], sights.perpetrator[v], sights.framed[v]
         if who < 0 and framed < 0 and sights.staged[v] < 0:
@@ -170,45 +171,51 @@ def sight_gradient(
     sights: SightArrays,
     sight: Array,
     false: Array,
-    grad_sight: Array,
-    grad_log_part: Array,
+    of_sight: Array,
+    of_part: Array,
     grad_share: Array,
     grad_target: Array,
 ) -> None:
-    """Carry the gradient of the sights back to log parts, staged shares and targets."""
-    n_actors = part.shape[1]
-    n_honest, n_false = np.zeros(share.shape), np.zeros(share.shape)
+    """Carry the gradient of the sights back to log parts, staged shares and targets.
+
+    ``sight``, ``of_sight`` (the gradient by it) and ``of_part`` (that by the log parts) are rows of lanes.
+    """
+    n_actors, width = part.shape[1], wide(part.shape[1])
     first, end = framed_parts(sights)
-    grad_framing = np.zeros((end - first, n_actors))
-    honest, staged = np.empty(n_actors), np.empty(n_actors)
+    flagged, shares = widen(false), widen(share)
+    n_honest, n_false = np.zeros(shares.size), np.zeros(shares.size)
+    of_framing = np.zeros((end - first) * width)
+    staged, honest = np.empty(width), np.empty(width)
     for v in range(sights.part.size):
         f, t, who, framed = sights.part[v], sights.stratum[v], sights.perpetrator[v], sights.framed[v]
-        for k in range(n_actors):
-            staged[k] = grad_sight[v, k] * false[v, k]
-        for k in range(n_actors):
-            honest[k] = grad_sight[v, k] * sight[v, k] - staged[k]
-        for k in range(n_actors):
-            grad_log_part[f, k] += honest[k]
-        for k in range(n_actors):
-            n_honest[t, k] += honest[k]
-        for k in range(n_actors):
-            n_false[t, k] += staged[k]
-        if sights.staged[v] != 0 and framed < 0:
-            for k in range(max(who, 0), who + 1 if who >= 0 else n_actors):
-                grad_framing[f - first, k] += grad_sight[v, k] * share[t, k]
+        multiply(staged, 0, of_sight, v * width, flagged, v * width, width)
+        multiply(honest, 0, of_sight, v * width, sight, v * width, width)
+        add_scaled(honest, 0, -1.0, staged, 0, width)
+        add_scaled(of_part, f * width, 1.0, honest, 0, width)
+        add_scaled(n_honest, t * width, 1.0, honest, 0, width)
+        add_scaled(n_false, t * width, 1.0, staged, 0, width)
+        if sights.staged[v] != 0 and framed < 0 and who < 0:
+            add_product(of_framing, (f - first) * width, of_sight, v * width, shares, t * width, width)
         elif sights.staged[v] != 0:
             for k in range(max(who, 0), who + 1 if who >= 0 else n_actors):
-                grad_target[k, framed] += grad_sight[v, k] * share[t, k] * part[f, framed]
-                grad_log_part[f, framed] += staged[k]
-    multiply_over(grad_framing, part[first:end], grad_target)
-    grad_seen = multiply(grad_framing, target)
+                seen = of_sight[v * width + k] * share[t, k]
+                if framed < 0:
+                    of_framing[(f - first) * width + k] += seen
+                else:
+                    grad_target[k, framed] += seen * part[f, framed]
+                    of_part[f * width + framed] += staged[k]
+    grad_framing = np.zeros((end - first, n_actors))
+    add_narrowed(of_framing, grad_framing)
+    matrix_product_over(grad_framing, part[first:end], grad_target)
+    grad_seen = matrix_product(grad_framing, target)
     for f in range(grad_seen.shape[0]):
         for k in range(n_actors):
-            grad_log_part[first + f, k] += grad_seen[f, k] * part[first + f, k]
+            of_part[(first + f) * width + k] += grad_seen[f, k] * part[first + f, k]
     for t in range(share.shape[0]):
         for k in range(n_actors):
             if share[t, k] > 0.0:
-                grad_share[t, k] += n_false[t, k] / share[t, k] - n_honest[t, k] / (1.0 - share[t, k])
+                i = t * width + k
+                grad_share[t, k] += n_false[i] / share[t, k] - n_honest[i] / (1.0 - share[t, k])
 
 
 def arrange_patterns(design: Design) -> tuple[PartArrays, SightArrays, Index, Index, Index, Index]:

@@ -141,20 +141,19 @@ def who_did_it(kernel: Kernel, design: Design, vector: npt.NDArray[np.float64]) 
     """
     rates, said, weight, _, _, part, _, sight, _ = forward(kernel.natural(vector[None])[0], *kernel.forward_arguments())
     *_, factors, _, _, groups, nodes = kernel.arguments
-    pattern = np.repeat(np.arange(groups.firm.size), np.diff(groups.start))
     # Whether incidents hang together is left out: this is a first look.
     firm, seen, cell, place = (
         np.concatenate(columns)
         for columns in (
-            (groups.firm[pattern], nodes.firm),
-            (groups.sight[pattern], nodes.sight),
+            (groups.firm, nodes.firm),
+            (groups.sight, nodes.sight),
             (groups.cell, nodes.cell),
             (groups.place, nodes.place),
         )
     )
     share = cell_weights(rates, said[1], weight, factors, groups)[cell] * part[firm] * sight[seen]
     dated = np.flatnonzero(nodes.date != UNKNOWN)
-    share[len(pattern) + dated] *= part[nodes.date[dated]]
+    share[groups.n.size + dated] *= part[nodes.date[dated]]
     share /= share.sum(axis=1, keepdims=True)
     probability: npt.NDArray[np.float64] = np.empty_like(share)
     probability[place] = share

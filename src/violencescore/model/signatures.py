@@ -65,7 +65,7 @@ BACKWARD: Mapping[Any, tuple[Any, ...]] = {
     cell_weights: (_RATES, _VECTOR, _VECTOR, _FACTORS, _GROUPS),
     mix: (_GROUPS, *(_VECTOR,) * 3, types.int64, *(_VECTOR,) * 4),
     contest_gradient: (_NUMBER, _WHOLE, _VECTOR, _VECTOR, _VECTOR),
-    sight_gradient: (*(_MATRIX,) * 3, _SIGHTS, *(_MATRIX,) * 6),
+    sight_gradient: (*(_MATRIX,) * 3, _SIGHTS, _VECTOR, _MATRIX, _VECTOR, _VECTOR, _MATRIX, _MATRIX),
     products_gradient: (_PARTS, _MATRIX, _MATRIX),
     bond_share: (_VECTOR, _WHOLE),
     repeat_probability: (_VECTOR, _WHOLE, _NODES, _VECTOR),

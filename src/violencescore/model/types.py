@@ -58,9 +58,8 @@ class SightArrays(NamedTuple):
 class GroupArrays(NamedTuple):
     """Incidents with the same cell and evidence.
 
-    Cell ``q`` has a ``kind``, ``region``, ``period`` and ``contest``; pattern ``p`` a ``firm`` part, a ``sight`` and
-    the groups ``start[p]:start[p + 1]``; group ``g`` a ``cell``, its number ``n`` of incidents and its ``place`` among
-    those of the design.
+    Cell ``q`` has a ``kind``, ``region``, ``period`` and ``contest``; group ``g`` a ``firm`` part, a ``sight`` and a
+    ``cell``, its number ``n`` of incidents and its ``place`` among those of the design.
     """
 
     kind: Index
@@ -69,7 +68,6 @@ class GroupArrays(NamedTuple):
     contest: Index
     firm: Index
     sight: Index
-    start: Index
     cell: Index
     n: Index
     place: Index
