@@ -241,6 +241,7 @@ def mixture_arguments(kernel: Kernel, vector: Floats) -> tuple[tuple[Any, ...], 
     rates, said, weight, _, _, part, _, sight, _ = forward(kernel.natural(vector[None])[0], *kernel.forward_arguments())
     *_, factors, _, _, groups, _ = kernel.arguments
     cells = cell_weights(rates, said[1], weight, factors, groups)
+    part, sight = (np.ascontiguousarray(rows[:, : cells.shape[1]]) for rows in (part, sight))
     patterns, pattern = np.unique(np.stack([groups.firm, groups.sight]), axis=1, return_inverse=True)
     likelihood = part[patterns[0]] * sight[patterns[1]]
     return (groups, cells, part, sight), (groups.n, groups.cell, pattern, cells, likelihood)

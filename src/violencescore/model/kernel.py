@@ -34,7 +34,7 @@ from violencescore.model.evidence import (
     factor_table,
 )
 from violencescore.model.given import factor_arrays, given_arrays, share_priors
-from violencescore.model.lanes import LANES, add_narrowed, mix_rows, wide, widen
+from violencescore.model.lanes import LANES, add_narrowed, mix_rows, widen
 from violencescore.model.layout import Layout, build_layout, prior_constants
 from violencescore.model.logarithm import weighted_log
 from violencescore.model.packing import pack, unpack
@@ -67,7 +67,8 @@ def forward(
     """All that depends on the parameters, in their own unit, and not on the counts.
 
     Returns rates and evidence (see ``violence`` and ``channels``), weights of candidates, staged shares and targets,
-    parts with the logarithms of what was divided out of them, and sights with their staged share.
+    parts with the logarithms of what was divided out of them, and sights with their staged share: parts and sights in
+    rows of lanes, of which the actors are the first.
     """
     rates = violence(unit, offset, sizes, prior, given.exposure, factors.heir, factors.elder)
     said = channels(unit, offset, sizes, prior, chance, factors.heir, factors.elder)
@@ -156,7 +157,7 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     rates, said, weight, share, target, part, log_scale, sight, false = forward(
         unit, offset, sizes, prior, given, chance, factors, parts, sights
     )
-    n_actors = part.shape[1]
+    n_actors, width = sizes[0], part.shape[1]
     total: float = 0.0
     grad_rate = np.empty(rates[0].shape)
     for c in range(grad_rate.shape[0]):
@@ -166,7 +167,7 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
                 grad_rate[c, t, k] = -rates[0][c, t, k]
 
     cells = cell_weights(rates, said[1], weight, factors, groups)
-    weights, firm, seen, width = widen(cells), widen(part), widen(sight), wide(n_actors)
+    weights, firm, seen = widen(cells), part.reshape(part.size), sight.reshape(sight.size)
     of_weights, of_firm, of_seen = np.zeros(weights.size), np.zeros(firm.size), np.zeros(seen.size)
     mixed = np.empty(groups.n.size)
     mix(groups, weights, firm, seen, width, mixed, of_weights, of_firm, of_seen)
@@ -208,11 +209,9 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
 
     grad_share = np.zeros(share.shape)
     grad_target = np.zeros(target.shape)
-    sight_gradient(part, share, target, sights, seen, false, of_seen, of_firm, grad_share, grad_target)
-    grad_log_part = np.zeros(part.shape)
-    add_narrowed(of_firm, grad_log_part)
+    sight_gradient(part, share, target, sights, sight, false, of_seen, of_firm, grad_share, grad_target)
     grad_factor = np.zeros((factors.kind.size, n_actors))
-    products_gradient(parts, grad_log_part, grad_factor)
+    products_gradient(parts, of_firm, grad_factor)
     kin = factors.heir, factors.elder
     violence_gradient(offset, sizes, prior, rates[1], *kin, grad_rate, grad_presence, grad)
     evidence_gradient(unit, offset, prior, chance, factors, given, said, grad_factor, grad_accuracy, grad)

@@ -31,63 +31,56 @@ HUGE = 1e200
 
 @njit(**INNER)
 def products(parts: PartArrays, table: Array) -> tuple[Array, Array]:
-    """Products of factors by part and actor, and the logarithm of what was divided out of each part.
+    """Products of factors by part and actor, in rows of lanes, and the logarithm of what was divided out of each part.
 
     That is the greatest product on the way, or that of the only actor that counts: however much evidence speaks against
     it, it must not vanish.
     """
-    n_actors = table.shape[1]
-    step = np.empty((parts.factor.size, n_actors))
+    n_actors, width = table.shape[1], wide(table.shape[1])
+    rows, ones = widen(table), np.ones(width)
+    step = np.empty(parts.factor.size * width)
     divided = np.zeros(parts.factor.size)
     for i in range(parts.factor.size):
-        before, f = parts.parent[i], parts.factor[i]
+        before, f, at = parts.parent[i], parts.factor[i] * width, i * width
         if f < 0:
-            for k in range(n_actors):
-                step[i, k] = 1.0
+            step[at : at + width] = 1.0
         elif before < 0:
-            for k in range(n_actors):
-                step[i, k] = table[f, k]
+            multiply(step, at, rows, f, ones, 0, width)
         else:
             divided[i] = divided[before]
-            for k in range(n_actors):
-                step[i, k] = step[before, k] * table[f, k]
+            multiply(step, at, step, before * width, rows, f, width)
         if parts.rescaled[i] != 0:
-            top = step[i, max(parts.settled[i], 0)]
+            top = step[at + max(parts.settled[i], 0)]
             if parts.settled[i] < 0:
                 for k in range(1, n_actors):
-                    top = max(top, step[i, k])
+                    top = max(top, step[at + k])
             if top > 0.0:
                 divided[i] += np.log(top)
                 for k in range(n_actors):
                     # Bounded, since zero times infinity is not zero; what is above does not count.
-                    step[i, k] = min(step[i, k] / top, HUGE)
-    part, log_scale = np.empty((parts.last.size, n_actors)), np.empty(parts.last.size)
+                    step[at + k] = min(step[at + k] / top, HUGE)
+    part, log_scale = np.empty((parts.last.size, width)), np.empty(parts.last.size)
+    kept = part.reshape(part.size)
     for e in range(parts.last.size):
         log_scale[e] = divided[parts.last[e]]
-        for k in range(n_actors):
-            part[e, k] = step[parts.last[e], k]
+        multiply(kept, e * width, step, parts.last[e] * width, ones, 0, width)
     return part, log_scale
 
 
 @njit(**INNER)
-def products_gradient(parts: PartArrays, grad_log_part: Array, grad_log_factor: Array) -> None:
-    """Carry the gradient of the log parts back to their factors."""
-    n_actors = grad_log_part.shape[1]
-    grad_step = np.zeros((parts.factor.size, n_actors))
-    own = np.empty(n_actors)  # apart from the rows it is added to: the compiler then takes several numbers at a time
+def products_gradient(parts: PartArrays, of_part: Array, grad_log_factor: Array) -> None:
+    """Carry the gradient of the log parts, in rows of lanes, back to their factors."""
+    width = wide(grad_log_factor.shape[1])
+    of_step, of_factor = np.zeros(parts.factor.size * width), np.zeros(grad_log_factor.shape[0] * width)
     for e in range(parts.last.size):
-        for k in range(n_actors):
-            grad_step[parts.last[e], k] += grad_log_part[e, k]
+        add_scaled(of_step, parts.last[e] * width, 1.0, of_part, e * width, width)
     for i in range(parts.factor.size - 1, -1, -1):
         before, f = parts.parent[i], parts.factor[i]
-        for k in range(n_actors):
-            own[k] = grad_step[i, k]
         if f >= 0:
-            for k in range(n_actors):
-                grad_log_factor[f, k] += own[k]
+            add_scaled(of_factor, f * width, 1.0, of_step, i * width, width)
         if before >= 0:
-            for k in range(n_actors):
-                grad_step[before, k] += own[k]
+            add_scaled(of_step, before * width, 1.0, of_step, i * width, width)
+    add_narrowed(of_factor, grad_log_factor)
 
 
 @njit(**INNER)
@@ -126,40 +119,44 @@ def framed_parts(sights: SightArrays) -> tuple[int, int]:
 
 
 @njit(**INNER)
+def square(target: Array, width: int) -> Array:
+    """Return a table of targets filled up with zeros to ``width`` both ways."""
+    out = np.zeros((width, width))
+    for k in range(target.shape[0]):
+        for j in range(target.shape[1]):
+            out[k, j] = target[k, j]
+    return out
+
+
+@njit(**INNER)
 def sight_probability(part: Array, share: Array, target: Array, sights: SightArrays) -> tuple[Array, Array]:
-    """Probability of each sight by actor, and the share of it that is staged (each sight, actor).
+    """Probability of each sight by actor, and the share of it that is staged (each sight, actor), in rows of lanes.
 
     An honest incident has the forgeable evidence of the actor itself, a staged one that of the actor it frames.
     An adjudication leaves only what it settled.
     """
-    n_actors = part.shape[1]
-    sight = np.zeros((sights.part.size, n_actors))
-    false = np.zeros((sights.part.size, n_actors))
-    honest = 1.0 - share
+    n_actors, width = share.shape[1], part.shape[1]
+    sight, false = np.zeros((sights.part.size, width)), np.zeros((sights.part.size, width))
+    seen, flagged, parts = sight.reshape(sight.size), false.reshape(false.size), part.reshape(part.size)
+    shares, honest = widen(share), widen(1.0 - share)
     first, end = framed_parts(sights)
     # What each part would be if it was staged as the work of any other: few parts make many sights.
-    by = np.empty((n_actors, n_actors))
-    for k in range(n_actors):
-        for j in range(n_actors):
-            by[j, k] = target[k, j]
-    framing = matrix_product(part[first:end], by)
+    framing = matrix_product(part[first:end], square(target.T, width))
+    framings = framing.reshape(framing.size)
     for v in range(sights.part.size):
         f, t, who, framed = sights.part[v], sights.stratum[v], sights.perpetrator[v], sights.framed[v]
         if who < 0 and framed < 0 and sights.staged[v] < 0:
-            for k in range(n_actors):
-                false[v, k] = share[t, k] * framing[f - first, k]
-            for k in range(n_actors):
-                sight[v, k] = honest[t, k] * part[f, k]
-            for k in range(n_actors):
-                sight[v, k] += false[v, k]
+            multiply(flagged, v * width, shares, t * width, framings, (f - first) * width, width)
+            multiply(seen, v * width, honest, t * width, parts, f * width, width)
+            add_scaled(seen, v * width, 1.0, flagged, v * width, width)
             continue
         for k in range(max(who, 0), who + 1 if who >= 0 else n_actors):
             if sights.staged[v] != 0:
-                seen = framing[f - first, k] if framed < 0 else target[k, framed] * part[f, framed]
-                false[v, k] = share[t, k] * seen
+                by = framing[f - first, k] if framed < 0 else target[k, framed] * part[f, framed]
+                false[v, k] = share[t, k] * by
             sight[v, k] = false[v, k]
             if sights.staged[v] != 1:
-                sight[v, k] += honest[t, k] * part[f, k]
+                sight[v, k] += (1.0 - share[t, k]) * part[f, k]
     return sight, false
 
 
@@ -178,18 +175,19 @@ def sight_gradient(
 ) -> None:
     """Carry the gradient of the sights back to log parts, staged shares and targets.
 
-    ``sight``, ``of_sight`` (the gradient by it) and ``of_part`` (that by the log parts) are rows of lanes.
+    Parts and sights are rows of lanes, as are the gradients by them (by log parts, and by sights).
     """
-    n_actors, width = part.shape[1], wide(part.shape[1])
+    n_actors, width = share.shape[1], part.shape[1]
     first, end = framed_parts(sights)
-    flagged, shares = widen(false), widen(share)
+    seen, flagged, shares = sight.reshape(sight.size), false.reshape(false.size), widen(share)
     n_honest, n_false = np.zeros(shares.size), np.zeros(shares.size)
-    of_framing = np.zeros((end - first) * width)
+    grad_framing = np.zeros((end - first, width))
+    of_framing = grad_framing.reshape(grad_framing.size)
     staged, honest = np.empty(width), np.empty(width)
     for v in range(sights.part.size):
         f, t, who, framed = sights.part[v], sights.stratum[v], sights.perpetrator[v], sights.framed[v]
         multiply(staged, 0, of_sight, v * width, flagged, v * width, width)
-        multiply(honest, 0, of_sight, v * width, sight, v * width, width)
+        multiply(honest, 0, of_sight, v * width, seen, v * width, width)
         add_scaled(honest, 0, -1.0, staged, 0, width)
         add_scaled(of_part, f * width, 1.0, honest, 0, width)
         add_scaled(n_honest, t * width, 1.0, honest, 0, width)
@@ -198,19 +196,27 @@ def sight_gradient(
             add_product(of_framing, (f - first) * width, of_sight, v * width, shares, t * width, width)
         elif sights.staged[v] != 0:
             for k in range(max(who, 0), who + 1 if who >= 0 else n_actors):
-                seen = of_sight[v * width + k] * share[t, k]
+                by = of_sight[v * width + k] * share[t, k]
                 if framed < 0:
-                    of_framing[(f - first) * width + k] += seen
+                    grad_framing[f - first, k] += by
                 else:
-                    grad_target[k, framed] += seen * part[f, framed]
+                    grad_target[k, framed] += by * part[f, framed]
                     of_part[f * width + framed] += staged[k]
-    grad_framing = np.zeros((end - first, n_actors))
-    add_narrowed(of_framing, grad_framing)
-    matrix_product_over(grad_framing, part[first:end], grad_target)
-    grad_seen = matrix_product(grad_framing, target)
-    for f in range(grad_seen.shape[0]):
-        for k in range(n_actors):
-            of_part[(first + f) * width + k] += grad_seen[f, k] * part[first + f, k]
+    block = np.zeros((width, width))
+    matrix_product_over(grad_framing, part[first:end], block)
+    for k in range(n_actors):
+        for j in range(n_actors):
+            grad_target[k, j] += block[k, j]
+    grad_seen = matrix_product(grad_framing, square(target, width))
+    add_product(
+        of_part,
+        first * width,
+        grad_seen.reshape(grad_seen.size),
+        0,
+        part.reshape(part.size),
+        first * width,
+        grad_seen.size,
+    )
     for t in range(share.shape[0]):
         for k in range(n_actors):
             if share[t, k] > 0.0:

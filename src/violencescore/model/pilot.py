@@ -151,6 +151,7 @@ def who_did_it(kernel: Kernel, design: Design, vector: npt.NDArray[np.float64]) 
             (groups.place, nodes.place),
         )
     )
+    part, sight = part[:, : len(design.actors)], sight[:, : len(design.actors)]
     share = cell_weights(rates, said[1], weight, factors, groups)[cell] * part[firm] * sight[seen]
     dated = np.flatnonzero(nodes.date != UNKNOWN)
     share[groups.n.size + dated] *= part[nodes.date[dated]]
