@@ -183,7 +183,7 @@ def test_a_refit_that_takes_down_worker_after_worker_is_refused(folder: Path, cl
 def test_real_refits_on_a_dask_cluster_are_those_of_this_process(folder: Path, cluster: str) -> None:
     tasks = plan_worlds(["plain"], [1, 2], [60])
     kept = Kept(folder)
-    workers.run_on_cluster(tasks, QUICK, kept, cluster)
+    workers.run_on_cluster(tasks, QUICK, kept, cluster, workers.refit)
     assert len(kept.keys) == 2
     here = refit_world(tasks[0], QUICK)["methods"][MODEL]["p_first"]
     assert read_records(folder, "world")[0]["methods"][MODEL]["p_first"] == here
