@@ -2,7 +2,7 @@
 
 A pattern of evidence is a part that cannot be forged, and a *sight*: a forgeable part, its stratum of staging (its
 period, unless the methodology says more) and what was settled of it. Few parts and sights make up many patterns, so
-that false flags are summed out on the sights, and a pattern costs one product.
+that false flags are summed out on the sights.
 """
 
 from __future__ import annotations
