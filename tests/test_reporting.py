@@ -345,7 +345,7 @@ def test_silencing_the_press_of_one_region_does_not_clear_who_is_active_there() 
         before = fit_assessment(whole, seed, densities=False)
         leader = max(before.decision.p_first, key=lambda key: before.decision.p_first[key].p)
         presence = before.posterior["posterior"]["presence"].mean(["chain", "draw"]).sel(actor=leader)
-        region = str(presence["region"].values[int(presence.argmax())])
+        region = str(presence["region"].values[int(presence.argmax("region"))])
         there = whole.incidents.loc[whole.incidents["region"] == region, "incident_id"]
         press = whole.reports["source_id"].str.endswith("press") & whole.reports["incident_id"].isin(there)
         lost = press & (np.random.default_rng(seed).random(len(press)) < 0.6)
