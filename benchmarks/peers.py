@@ -2,11 +2,11 @@
 
     python benchmarks/peers.py --incidents 300 5000 50000 --repeats 3
 
-Every sampler gets the same simulated assessment, priors, draws, tuning draws, chains and cores. Each run is a process
-of its own, with empty caches in the first repeat. Repeats are interleaved: one run of each sampler, in turn. Writes
-results/peers.csv, results/peers-agreement.csv, images/peers.png and the table of benchmarks.md in docs/; figures of
-other numbers of incidents that are there from an earlier run stay. Exit status 1 if posteriors disagree, which makes
-the comparison void, or if a run fails.
+Every sampler gets the same simulated assessment, priors, draws, chains and cores; peers get --tune tuning draws, this
+package its own number of them. Each run is a process of its own, with empty caches in the first repeat. Repeats are
+interleaved: one run of each sampler, in turn. Writes results/peers.csv, results/peers-agreement.csv, images/peers.png
+and the table of benchmarks.md in docs/; figures of other numbers of incidents that are there from an earlier run stay.
+Exit status 1 if posteriors disagree, which makes the comparison void, or if a run fails.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ from textbook.figure import draw_peers
 from textbook.runs import Run, Task, run_task
 from textbook.samplers import SAMPLERS
 
+from violencescore.methodology import Sampling
 from violencescore.output import write_file
 from violencescore.simulation import simulate_world, write_simulation
 
 OURS = "violencescore"
+OWN_TUNE = Sampling().tune
 TITLE = "This package against the textbook: median (lowest to highest) of the rounds"
 PEERS = tuple(name for name in SAMPLERS if name != OURS)
 
@@ -43,7 +45,10 @@ def parse(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--samplers", nargs="+", choices=PEERS, default=list(PEERS), help="peers to compare with")
     parser.add_argument("--repeats", type=int, default=3, help="interleaved rounds (default 3)")
     parser.add_argument("--draws", type=int, default=1000, help="kept draws of each chain (default 1000)")
-    parser.add_argument("--tune", type=int, default=500, help="tuning draws of each chain (default 500)")
+    parser.add_argument("--tune", type=int, default=500, help="tuning draws of each chain of a peer (default 500)")
+    parser.add_argument(
+        "--own-tune", type=int, default=OWN_TUNE, help=f"of this package (default {OWN_TUNE}, as methodologies say)"
+    )
     parser.add_argument("--chains", type=int, default=2, help="chains, in parallel (default 2)")
     parser.add_argument("--seed", type=int, default=7, help="seed of the simulated world; samplers count on from it")
     parser.add_argument("--limit", type=float, default=1500.0, help="seconds before a run is stopped (default 1500)")
@@ -71,7 +76,8 @@ def run_all(arguments: argparse.Namespace, scratch: Path, console: Console) -> I
             for sampler in names[turn:] + names[:turn]:
                 if sampler in given_up:
                     continue
-                asked = fewer.get(sampler, (arguments.draws, arguments.tune))
+                tune = arguments.own_tune if sampler == OURS else arguments.tune
+                asked = fewer.get(sampler, (arguments.draws, tune))
                 seed = arguments.seed + 1000 * (repeat + 1)
                 task = Task(sampler, incidents, repeat, repeat == 0, *asked, arguments.chains, seed)
                 run = _run(task, world, scratch, arguments.limit, console)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from violencescore.attribution import attribute_draws
 from violencescore.calibration.refits import read_simulation
 from violencescore.design import build_design
 from violencescore.episodes import build_forest
+from violencescore.model.kernel import build_kernel
 from violencescore.model.pilot import in_pairs, learn_repeats
+from violencescore.model.quantities import initial_vector, quantities
 from violencescore.simulation import simulate_world
 
 NO_LINKS = np.empty((0, 2), dtype=np.int64)
@@ -46,3 +51,28 @@ def test_without_episodes_nothing_is_learned_beforehand() -> None:
     assessment = read_simulation(simulate_world("plain", 1, 100))
     design = build_design(assessment)
     assert learn_repeats(design, assessment.methodology.priors) is design
+
+
+def test_rates_are_known_the_less_the_more_numbers_vary() -> None:
+    assessment = read_simulation(simulate_world("episodes", 1, 400))
+    design = build_design(assessment)
+    kernel = build_kernel(design, assessment.methodology.priors)
+    vectors = np.tile(initial_vector(kernel, design), (1, 1500, 1))
+    assert 3.0 < design.count_dispersion < 20.0  # episodes of six on average vary eleven times as much, uncut by weeks
+    alone, series = (
+        attribute_draws(kernel, d, vectors, 1).expected.sum(axis=3)[0]
+        for d in (dataclasses.replace(design, count_dispersion=1.0), design)
+    )
+    rate = quantities(kernel, design, vectors[:, :1])["rate"].sel(period="window").sum("kind").to_numpy()[0, 0]
+    more = np.var(series / alone.mean(axis=0), axis=0) - np.var(alone / alone.mean(axis=0), axis=0)
+    assert np.allclose(series.mean(axis=0), alone.mean(axis=0), rtol=0.15)
+    assert np.allclose(more, (design.count_dispersion - 1.0) / rate, rtol=0.4)
+
+
+def test_what_is_independent_has_no_dispersion_to_speak_of() -> None:
+    simulation = simulate_world("plain", 1, 2000)
+    rules = read_simulation(simulation)
+    episodes = rules.methodology.episodes.model_copy(update={"repeat": (1.0, 1.0)})
+    doubted = dataclasses.replace(rules, methodology=rules.methodology.model_copy(update={"episodes": episodes}))
+    assert build_design(rules).count_dispersion == 1.0
+    assert build_design(doubted).count_dispersion < 1.3

@@ -170,6 +170,7 @@ def attribute(
     severity: Array,
     dispersion: Array,
     window: int,
+    count_dispersion: float,
     odds: Array,
     realized: Array,
     expected: Array,
@@ -238,6 +239,12 @@ def attribute(
                 if f < first[g + 1]:
                     for j in range(start[f], start[f + 1]):
                         harm_done[c, t, k, category[j]] += draw_harm(1, low[j], best[j], high[j])
+        # Of rates that many incidents tell of the less, the more these come together.
+        vague = np.ones(n_actors)
+        if count_dispersion > 1.0:
+            for k in range(n_actors):
+                n_apart = rate[:, window, k].sum() / (count_dispersion - 1.0)
+                vague[k] = np.random.gamma(n_apart) / n_apart if n_apart > 0.0 else 1.0
         for c in range(n_kinds):
             for k in range(n_actors):
                 tendency = rate[c, window, k]
@@ -262,7 +269,7 @@ def attribute(
                         worth = SEVERITY_PRIOR + n_done[c, k]
                         mean = (SEVERITY_PRIOR * severity[c, a] + done) / worth
                         spread = dispersion[c, a] / worth
-                        expected[d, k, a] += tendency * np.random.gamma(mean / spread) * spread
+                        expected[d, k, a] += vague[k] * tendency * np.random.gamma(mean / spread) * spread
 
 
 def severities(design: Design) -> tuple[FloatArray, FloatArray]:
@@ -298,6 +305,7 @@ def _arguments(kernel: Kernel, design: Design) -> tuple[Any, ...]:
         severity,
         dispersion,
         design.periods.index(WINDOW),
+        design.count_dispersion,
     )
 
 

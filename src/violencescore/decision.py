@@ -65,8 +65,8 @@ _ESTIMANDS = {
 }
 
 RATES_IN_SERIES = (
-    "Incidents come in series here, and rates vary more than their model allows for: these intervals are too narrow "
-    "and the probabilities too sure. Realized totals are not affected."
+    "Incidents come in series here: as much as their numbers vary more by region and week than those of independent "
+    "incidents would, so much less are rates taken to be known."
 )
 
 

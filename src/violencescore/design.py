@@ -19,7 +19,7 @@ import pandas as pd
 from violencescore.activity import DAY, build_activity, build_kin, period_bounds
 from violencescore.assessment import Assessment
 from violencescore.coding import Codes, encode, places
-from violencescore.episodes import LINK, NEAR, Nodes, build_forest, build_nodes, hang_together
+from violencescore.episodes import LINK, NEAR, Nodes, build_forest, build_nodes, count_dispersion, hang_together
 from violencescore.errors import Fault, InputError
 from violencescore.evidence_patterns import (
     DATE as DATE,
@@ -137,6 +137,8 @@ class Design:
         Incidents that may share their perpetrator with another.
     bonds
         Beta parameters of the probabilities with which they do (bond, 2), and in ``bond_names`` their names.
+    count_dispersion
+        How many times as much numbers of incidents vary as those of independent ones; 1 where all are taken for such.
     incident_group, incident_id
         Group of each incident, and its id.
     """
@@ -168,6 +170,7 @@ class Design:
     nodes: Nodes
     bonds: FloatArray
     bond_names: tuple[str, ...]
+    count_dispersion: float
     factors: Factors
     patterns: Patterns
     groups: Groups
@@ -240,9 +243,8 @@ def build_design(assessment: Assessment) -> Design:
     episodes = methodology.episodes
     links = np.column_stack([rows["links"], rows["linked"]]).astype(np.int64)
     repeats = episodes.repeat is not None
-    parent, decay, linked = build_forest(
-        incidents["date_start"], region_codes, links, episodes.days if repeats else None
-    )
+    dates = incidents["date_start"]
+    parent, decay, linked = build_forest(dates, region_codes, links, episodes.days if repeats else None)
     bonds = {NEAR: episodes.repeat} if repeats else {}
     bonds |= {LINK: episodes.linked} if linked.any() else {}
     # Whoever hangs together with others is a group of its own.
@@ -276,6 +278,7 @@ def build_design(assessment: Assessment) -> Design:
         nodes=build_nodes(group_codes, incidents["date_start"], parent, decay, np.where(linked, len(bonds) - 1, 0)),
         bonds=np.array(list(bonds.values()), dtype=float).reshape(-1, 2),
         bond_names=tuple(bonds),
+        count_dispersion=count_dispersion(dates, region_codes, period_codes, bounds) if repeats else 1.0,
         factors=factors,
         patterns=patterns,
         groups=_groups(group_codes, groups),

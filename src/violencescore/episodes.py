@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ NEAR, LINK = "region", "link"
 """Bonds between incidents: close in place and time, or tied by a table."""
 
 NONE = -1
-DAY = pd.Timedelta(days=1)
+DAY, WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,48 @@ def build_forest(
         linked = before != NONE
         parent, decay = np.where(linked, before, parent), np.where(linked, 1.0, decay)
     return parent, decay, linked
+
+
+def count_dispersion(
+    date: pd.Series, region: AnyInts, period: AnyInts, bounds: Sequence[tuple[pd.Timestamp, pd.Timestamp]]
+) -> float:
+    """How many times as much numbers of incidents vary by region and week as those of independent ones would.
+
+    Pearson's statistic over its degrees of freedom (McCullagh and Nelder 1989, Generalized linear models, 4.5), where
+    each week of a period is expected to have its share of the period's incidents in the region; at least one.
+
+    Parameters
+    ----------
+    date, region, period
+        Of each incident.
+    bounds
+        First day of each period, and the day after its last.
+
+    Examples
+    --------
+    >>> dates = pd.Series(pd.to_datetime(["2026-07-01"] * 4 + ["2026-07-08"] * 4))
+    >>> weeks = [(pd.Timestamp("2026-07-01"), pd.Timestamp("2026-07-15"))]
+    >>> count_dispersion(dates, np.zeros(8, dtype=int), np.zeros(8, dtype=int), weeks)
+    1.0
+    >>> count_dispersion(dates.where(dates.index != 4, dates[0]), np.array([0] * 8), np.array([0] * 8), weeks)
+    1.0
+    >>> count_dispersion(dates.where(dates.index > 7, dates[0]), np.array([0] * 8), np.array([0] * 8), weeks)
+    8.0
+    """
+    n_regions = int(region.max(initial=0)) + 1
+    square, freedom = 0.0, 0
+    for t, (start, end) in enumerate(bounds):
+        here = period == t
+        week = ((date[here] - start) // WEEK).to_numpy(dtype=np.int64)
+        edges = np.append(np.arange(0.0, (end - start) / DAY, 7.0), (end - start) / DAY)
+        share = np.diff(edges) / edges[-1]
+        counts = np.zeros((n_regions, len(share)))
+        np.add.at(counts, (region[here], week), 1.0)
+        counts = counts[counts.any(axis=1)]
+        expected = counts.sum(axis=1, keepdims=True) * share
+        square += float(((counts - expected) ** 2 / expected).sum())
+        freedom += len(counts) * (len(share) - 1)
+    return max(square / freedom, 1.0) if freedom else 1.0
 
 
 def build_nodes(

@@ -35,7 +35,7 @@ JITTER = 0.5
 CLIMB = 50
 """Steps that each climbs from there, to where the posterior is: not all need end at the same place."""
 
-REPORT_SECONDS = 0.05
+REPORT_SECONDS = 0.02
 """How often the chains say how far they are."""
 
 
@@ -83,7 +83,8 @@ def compile_kernel() -> float:
     """
     start = time.perf_counter()
     shared = not is_compiled() and beside.start() is not None
-    importlib.import_module("nutpie.compile_pymc")
+    for library in ("nutpie.compile_pymc", "scipy.optimize"):
+        importlib.import_module(library)
     if shared:
         compile_each(FORWARD)
         beside.wait_for(beside.GRADIENT)
@@ -283,6 +284,7 @@ def _start(target: Target, sampling: Sampling, seed: int, report: Callable[[Any]
         progress_bar=False,
         progress_callback=report,
         progress_rate=round(1000 * REPORT_SECONDS),
+        return_raw_trace=True,
         blocking=False,
     )
 
@@ -296,12 +298,23 @@ def _is_finished(sampler: Any) -> bool:
 
 
 def _draws(target: Target, trace: Any, n_draws: int) -> Draws:
-    """Take the first draws of each chain."""
-    statistics = trace["sample_stats"]
-    vectors = np.asarray(trace["posterior"]["vector"], dtype=np.float64)[:, :n_draws]
+    """Take the first draws of each chain from nutpie's trace, as it is: as labelled arrays they would take longer."""
+    chains = [_chain(draws, statistics, n_draws) for draws, statistics in zip(*trace.get_arrow_trace(), strict=True)]
+    vectors, divergent, steps, density = (np.stack(column) for column in zip(*chains, strict=True))
+    vectors = vectors.reshape(*divergent.shape, target.size)
     return Draws(
         vectors=vectors,
-        divergent=np.asarray(statistics["diverging"], dtype=bool)[:, :n_draws],
-        steps=np.asarray(statistics["n_steps"], dtype=np.int64)[:, :n_draws],
-        log_density=np.asarray(statistics["logp"], dtype=np.float64)[:, :n_draws] - target.volume(vectors),
+        divergent=divergent.astype(bool),
+        steps=steps.astype(np.int64),
+        log_density=density - target.volume(vectors),
     )
+
+
+def _chain(draws: Any, statistics: Any, n_draws: int) -> list[npt.NDArray[Any]]:
+    """Columns of the first draws of a chain (tables of Arrow), after those of tuning; that of vectors is flat."""
+    import pyarrow as pa
+
+    n_tuning = int(statistics.column("tuning").to_numpy().sum())
+    columns = [draws.column("vector"), *(statistics.column(name) for name in ("diverging", "n_steps", "logp"))]
+    kept = [pa.array(column).slice(n_tuning, n_draws) for column in columns]
+    return [kept[0].flatten().to_numpy(), *(column.to_numpy(zero_copy_only=False) for column in kept[1:])]
