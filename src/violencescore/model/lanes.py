@@ -90,9 +90,13 @@ def _sum(builder: Any, lanes: Any) -> Any:
 
 
 def _each(builder: Any, width: Any, act: Callable[[Any], None]) -> None:
-    """Act on the place of each ``LANES`` numbers of a row."""
-    with cgutils.for_range_slice(builder, _WHOLE(0), width, _WHOLE(LANES)) as (place, _):
-        act(place)
+    """Act on the place of each ``LANES`` numbers of a row: short rows without a loop, which would take as long."""
+    act(_WHOLE(0))
+    with builder.if_then(builder.icmp_signed(">", width, _WHOLE(LANES)), likely=True):
+        act(_WHOLE(LANES))
+        with builder.if_then(builder.icmp_signed(">", width, _WHOLE(2 * LANES)), likely=False):
+            with cgutils.for_range_slice(builder, _WHOLE(2 * LANES), width, _WHOLE(LANES)) as (place, _):
+                act(place)
 
 
 @intrinsic

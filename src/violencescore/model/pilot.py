@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from violencescore.design import UNKNOWN, Design
 from violencescore.episodes import NEAR
@@ -51,8 +52,14 @@ def in_coordinates(kernel: Kernel, design: Design, start: npt.NDArray[np.float64
 
 def one_thread() -> AbstractContextManager[Any]:
     """Let products of matrices have one thread: they are small here, and on busy cores threads wait for each other."""
-    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    limits: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
     return limits
+
+
+@cache
+def _libraries() -> Any:
+    """Look once for the libraries that multiply matrices; all are loaded by now."""
+    return ThreadpoolController()
 
 
 def sampled_point(kernel: Kernel, vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
