@@ -94,9 +94,8 @@ def _each(builder: Any, width: Any, act: Callable[[Any], None]) -> None:
     act(_WHOLE(0))
     with builder.if_then(builder.icmp_signed(">", width, _WHOLE(LANES)), likely=True):
         act(_WHOLE(LANES))
-        with builder.if_then(builder.icmp_signed(">", width, _WHOLE(2 * LANES)), likely=False):
-            with cgutils.for_range_slice(builder, _WHOLE(2 * LANES), width, _WHOLE(LANES)) as (place, _):
-                act(place)
+        with cgutils.for_range_slice(builder, _WHOLE(2 * LANES), width, _WHOLE(LANES)) as (place, _):
+            act(place)
 
 
 @intrinsic
