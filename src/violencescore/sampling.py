@@ -221,10 +221,11 @@ def sample_target(
                 progress(stage, min(state["done"], total - 1), total)
             # Quick chains may have run to their end before they could pause: the batches are the same.
             if whole is None and (batch == sampling.max_extensions + 1 or _is_finished(sampler)):
-                whole = sampler.wait()
+                whole = sampler.wait().get_arrow_trace()
             if whole is None:
                 sampler.pause()
-            yield _draws(target, sampler.inspect() if whole is None else whole, batch * sampling.draws)
+            trace = sampler.inspect().get_arrow_trace() if whole is None else whole
+            yield _draws(target, trace, batch * sampling.draws)
             if whole is None:
                 sampler.resume()
     finally:
@@ -298,8 +299,8 @@ def _is_finished(sampler: Any) -> bool:
 
 
 def _draws(target: Target, trace: Any, n_draws: int) -> Draws:
-    """Take the first draws of each chain from nutpie's trace, as it is: as labelled arrays they would take longer."""
-    chains = [_chain(draws, statistics, n_draws) for draws, statistics in zip(*trace.get_arrow_trace(), strict=True)]
+    """Take the first draws of each chain from nutpie's tables: as labelled arrays they would take longer."""
+    chains = [_chain(draws, statistics, n_draws) for draws, statistics in zip(*trace, strict=True)]
     vectors, divergent, steps, density = (np.stack(column) for column in zip(*chains, strict=True))
     vectors = vectors.reshape(*divergent.shape, target.size)
     return Draws(
