@@ -51,5 +51,6 @@ def test_what_is_compiled_beforehand_is_what_the_density_calls(tmp_path: Path, a
     run("-c", "from violencescore.model.kernel import compiled_density; compiled_density()")
     names = [path.name for path in tmp_path.rglob("*.nbc")]
     for function in (*FORWARD, *BACKWARD):
-        kept = [name for name in names if f".{function.py_func.__name__}-" in name]
+        module = function.py_func.__module__.rpartition(".")[2]
+        kept = [name for name in names if name.startswith(f"{module}.{function.py_func.__name__}-")]
         assert len(kept) == 1, f"{function.py_func.__name__} was compiled for {len(kept)} signatures"
