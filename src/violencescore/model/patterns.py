@@ -95,8 +95,8 @@ def matrix_product(left: Array, right: Array) -> Array:
 
 @njit(**INNER)
 def matrix_product_over(left: Array, right: Array, out: Array) -> None:
-    """Add to ``out`` the transpose of ``left`` times ``right``, in blocks as ``matrix_product``."""
-    block = np.empty(out.shape)
+    """Add to ``out`` what it has room for of the transpose of ``left`` times ``right``, in blocks as above."""
+    block = np.empty((left.shape[1], right.shape[1]))
     for start in range(0, left.shape[0], BLAS_ROWS):
         end = min(start + BLAS_ROWS, left.shape[0])
         np.dot(left[start:end].T, right[start:end], block)
@@ -202,21 +202,11 @@ def sight_gradient(
                 else:
                     grad_target[k, framed] += by * part[f, framed]
                     of_part[f * width + framed] += staged[k]
-    block = np.zeros((width, width))
-    matrix_product_over(grad_framing, part[first:end], block)
-    for k in range(n_actors):
-        for j in range(n_actors):
-            grad_target[k, j] += block[k, j]
-    grad_seen = matrix_product(grad_framing, square(target, width))
-    add_product(
-        of_part,
-        first * width,
-        grad_seen.reshape(grad_seen.size),
-        0,
-        part.reshape(part.size),
-        first * width,
-        grad_seen.size,
-    )
+    matrix_product_over(grad_framing, part[first:end], grad_target)
+    grad_seen, parts = matrix_product(grad_framing, square(target, width)), part.reshape(part.size)
+    of_seen = grad_seen.reshape(grad_seen.size)
+    for f in range(first, end):
+        add_product(of_part, f * width, of_seen, (f - first) * width, parts, f * width, width)
     for t in range(share.shape[0]):
         for k in range(n_actors):
             if share[t, k] > 0.0:
