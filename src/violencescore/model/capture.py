@@ -23,21 +23,25 @@ import numpy.typing as npt
 from numba import carray, cfunc, njit, types
 
 from violencescore.model.listing import (
+    AT_ONCE,
     N_WHOLE,
     SPREAD,
     Listing,
-    block_sums,
+    block_states,
     dependence,
-    log_odds,
+    effects,
+    fill_odds,
+    node_sums,
     scales,
     state_sizes,
     to_vector,
     unpack,
     visibility,
 )
+from violencescore.model.logarithm import weighted_log
 from violencescore.model.packing import lay_out
 from violencescore.model.types import Array, Index
-from violencescore.model.zerosum import OPTIONS
+from violencescore.model.zerosum import INNER, OPTIONS
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -48,66 +52,83 @@ STEP = 1e-5
 """Of the differences that give the curvature."""
 
 
-@njit(**OPTIONS)
-def cell_gradient(
+@njit(**INNER)
+def cells_gradient(
     of: Listing,
     theta: Array,
     power: Array,
     size: Index,
-    q: int,
+    first: int,
+    n: int,
     odds: Array,
-    work: tuple[Array, Array, Array, Array],
+    work: tuple[Array, Array, Array, Array, Array],
     grad_odds: Array,
     grad_theta: Array,
     grad_visible: Array,
 ) -> float:
-    """Log likelihood of a cell's counts but for what is linear in the log odds, and its gradients, which are added.
+    """Log likelihood of the counts of some cells but for what is linear in the log odds, and its gradients.
 
-    ``work`` is room for states and sums of blocks, and for two numbers a node.
+    Fills ``grad_odds`` (source, cell) and adds to the others. ``work`` is room for the states of a block, for sums by
+    block and node, and three times by node, of each cell.
     """
-    states, z, inverse, grad_z = work
-    n_blocks, n_nodes, n_sources = of.block_start.size - 1, of.node.size, of.sizes[0]
-    block_sums(of, theta, power, size, odds, states, z)
-    missed = 0.0
-    for j in range(n_nodes):
-        whole = 1.0
-        for b in range(n_blocks):
-            whole *= z[b, j]
-        inverse[j] = of.share[j] / whole
-        missed += inverse[j]
-    number = of.times[q].sum()
-    value: float = -number * log(1.0 - missed)
-    for j in range(n_nodes):
-        grad_z[j] = -number * inverse[j] / (1.0 - missed)
+    states, z, inverse, grad_z, visible = work
+    n_nodes, n_sources = of.node.size, of.sizes[0]
+    missed = node_sums(of, theta, power, size, odds, n, states, z, inverse)
+    number, listed, mixed = np.zeros(n), np.empty(n), np.empty(n)
     for m in range(1, n_sources + 1):
-        n_times = of.times[q, m]
-        if n_times == 0.0:
+        for i in range(n):
+            number[i] += of.times[m, first + i]
+    for i in range(n):
+        listed[i] = 1.0 - missed[i]
+    value: float = -weighted_log(number, listed)
+    for i in range(n):
+        number[i] /= listed[i]
+    for j in range(n_nodes):
+        for i in range(n):
+            grad_z[j, i] = -number[i] * inverse[j, i]
+            visible[j, i] = 0.0
+    for m in range(1, n_sources + 1):
+        times = of.times[m, first : first + n]
+        if not times.any():
             continue
-        mixed = 0.0
+        mixed[:] = 0.0
         for j in range(n_nodes):
-            mixed += power[m, j] * inverse[j]
-        value += n_times * log(mixed)
+            for i in range(n):
+                mixed[i] += power[m, j] * inverse[j, i]
+        value += weighted_log(times, mixed)
+        for i in range(n):
+            mixed[i] = times[i] / mixed[i]
         for j in range(n_nodes):
-            part = n_times / mixed * power[m, j] * inverse[j]
-            grad_z[j] -= part
-            grad_visible[j] += m * part
-    for b in range(n_blocks):
-        first = of.block_start[b]
-        n_members = of.block_start[b + 1] - first
+            for i in range(n):
+                part = mixed[i] * power[m, j] * inverse[j, i]
+                grad_z[j, i] -= part
+                visible[j, i] += m * part
+    grad_odds[:] = 0.0
+    for b in range(z.shape[0]):
+        n_states = block_states(of, theta, odds, b, n, states)
         for j in range(n_nodes):
-            z[b, j] = grad_z[j] / z[b, j]
-        for y in range(1, 1 << n_members):
-            total = 0.0
+            for i in range(n):
+                z[b, j, i] = grad_z[j, i] / z[b, j, i]
+        for y in range(1, n_states):
+            total, state = mixed, states[y]
+            total[:] = 0.0
             for j in range(n_nodes):
-                part = states[b, y] * power[size[y], j] * z[b, j]
-                grad_visible[j] += size[y] * part
-                total += part
-            for i in range(n_members):
-                if y >> i & 1:
-                    grad_odds[of.member[first + i]] += total
+                times_of, by_sum, by_power = power[size[y], j], z[b, j], visible[j]
+                for i in range(n):
+                    part = times_of * state[i] * by_sum[i]
+                    by_power[i] += size[y] * part
+                    total[i] += part
+            for place in range(of.block_start[b + 1] - of.block_start[b]):
+                if y >> place & 1:
+                    to = grad_odds[of.member[of.block_start[b] + place]]
+                    for i in range(n):
+                        to[i] += total[i]
             for e in range(of.pair_start[b], of.pair_start[b + 1]):
                 if y >> of.first[e] & 1 and y >> of.second[e] & 1:
-                    grad_theta[e] += total
+                    grad_theta[e] += total.sum()
+    for j in range(n_nodes):
+        for i in range(n):
+            grad_visible[j] += visible[j, i]
     return value
 
 
@@ -128,44 +149,47 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
         ratio = exp(vector[n - 1]) / of.prior[2]
         total += 0.5 * vector[n - 1] * vector[n - 1] - 0.5 * ratio * ratio + vector[n - 1]
         grad[n - 1] = 1.0 - ratio * ratio
-    odds, slope, grad_odds = np.empty(n_sources), np.empty(n_sources), np.empty(n_sources)
-    grad_theta, grad_visible = np.zeros(theta.size), np.zeros(of.node.size)
-    at_family = n_sources * (1 + n_columns)
-    size, n_blocks, n_nodes = state_sizes(of), of.block_start.size - 1, of.node.size
-    work = (np.empty((n_blocks, size.size)), np.empty((n_blocks, n_nodes)), np.empty(n_nodes), np.empty(n_nodes))
-    for q in range(of.age.size):
-        log_odds(vector, of, scale, of.seen, q, odds, slope)
-        grad_odds[:] = 0.0
-        total += cell_gradient(of, theta, power, size, q, odds, work, grad_odds, grad_theta, grad_visible)
+    effect, size, n_nodes = effects(vector, of, scale), state_sizes(of), of.node.size
+    width = min(AT_ONCE, of.age.size)
+    log_odds, odds, slope, grad_odds = np.empty((4, n_sources, width))
+    grad_theta, grad_visible, grad_effect = np.zeros(theta.size), np.zeros(n_nodes), np.zeros(effect.shape)
+    by_block, by_node = np.empty((of.block_start.size - 1, n_nodes, width)), np.empty((3, n_nodes, width))
+    work = (np.empty((size.size, width)), by_block, by_node[0], by_node[1], by_node[2])
+    for first in range(0, of.age.size, AT_ONCE):
+        n_cells = min(AT_ONCE, of.age.size - first)
+        fill_odds(vector, of, effect, of.seen, first, n_cells, log_odds, odds, slope)
+        total += cells_gradient(of, theta, power, size, first, n_cells, odds, work, grad_odds, grad_theta, grad_visible)
         for s in range(n_sources):
-            total += of.listed[q, s] * odds[s]
-            of_level = (grad_odds[s] + of.listed[q, s]) * slope[s]
-            grad[s] += of.prior[1] * of_level
-            for e in range(of.start[q], of.start[q + 1]):
-                c = of.column[e]
-                i, f = n_sources + s * n_columns + c, of.family[c]
-                effect = of.weight[e] * scale[f] * of_level
-                grad[i] += effect
-                grad[at_family + f] += SPREAD * effect * vector[i]
+            for i in range(n_cells):
+                q = first + i
+                total += of.listed[s, q] * log_odds[s, i]
+                of_level = (grad_odds[s, i] + of.listed[s, q]) * slope[s, i]
+                grad[s] += of.prior[1] * of_level
+                for e in range(of.start[q], of.start[q + 1]):
+                    grad_effect[s, of.column[e]] += of.weight[e] * of_level
+    at_family = n_sources * (1 + n_columns)
+    for s in range(n_sources):
+        for c in range(n_columns):
+            i, f = n_sources + s * n_columns + c, of.family[c]
+            grad[i] += scale[f] * grad_effect[s, c]
+            grad[at_family + f] += SPREAD * effect[s, c] * grad_effect[s, c]
     for e in range(theta.size):
         total += of.both[e] * theta[e]
         if of.theta[e] >= 0:
             grad[at_family + n_families + of.theta[e]] += of.prior[3] * (grad_theta[e] + of.both[e])
     if of.sizes[4]:
         sigma = exp(vector[n - 1])
-        for j in range(of.node.size):
+        for j in range(n_nodes):
             grad[n - 1] += grad_visible[j] * sigma * of.node[j]
     carray(value, (1,))[0] = total
     finite = isfinite(total)
     for i in range(n):
         finite = finite and isfinite(grad[i])
-        grad_point[i] = grad[i]
+        grad_point[i] = 0.0 if of.axes.size else grad[i]
     if of.axes.size:
-        for j in range(n):
-            along = 0.0
-            for i in range(n):
-                along += of.axes[i * n + j] * grad[i]
-            grad_point[j] = along
+        for i in range(n):
+            for j in range(n):
+                grad_point[j] += of.axes[i * n + j] * grad[i]
     return 0 if finite else 1
 
 

@@ -9,10 +9,13 @@ import numpy as np
 from numba import njit
 
 from violencescore.model.types import Array, Index
-from violencescore.model.zerosum import OPTIONS
+from violencescore.model.zerosum import INNER, OPTIONS
 
 SPREAD = 0.5
 """Log sd of a learned scale around the stated one, as for the scales of the main model."""
+
+AT_ONCE = 128
+"""Cells that are worked on together: what is known of them stays in the fastest memory."""
 
 
 class Listing(NamedTuple):
@@ -41,7 +44,7 @@ class Listing(NamedTuple):
     fixed
         Log odds ratio that is assumed of each pair.
     listed, times, both
-        Counts: by cell and source; by cell and number of sources (from none); by pair.
+        Counts: by source and cell; by number of sources (from none) and cell; by pair.
     node, share
         Quadrature of a standard normal.
     centre, axes
@@ -88,8 +91,8 @@ def unpack(words: Index) -> Any:
     sizes = whole(0)
     return Listing(
         sizes, whole(1), whole(2), whole(3), whole(4), whole(5), whole(6), whole(7), whole(8), whole(9), whole(10),
-        real(0), real(1), real(2).reshape((-1, sizes[0])), real(3), real(4).reshape((-1, sizes[0])),
-        real(5).reshape((-1, sizes[0] + 1)), real(6), real(7), real(8), real(9), real(10),
+        real(0), real(1), real(2).reshape((-1, sizes[0])), real(3), real(4).reshape((sizes[0], -1)),
+        real(5).reshape((sizes[0] + 1, -1)), real(6), real(7), real(8), real(9), real(10),
     )  # fmt: skip
 
 
@@ -142,43 +145,49 @@ def visibility(vector: Array, of: Listing) -> Array:
     return power
 
 
-@njit(**OPTIONS)
-def log_odds(vector: Array, of: Listing, scale: Array, seen: Array, q: int, odds: Array, slope: Array) -> None:
-    """Fill the log odds with which each source lists an incident of cell ``q`` by now, and their slopes.
-
-    ``F p`` of a source that will list with probability ``p`` and has sent the share ``F`` by now.
-    """
+@njit(**INNER)
+def effects(vector: Array, of: Listing, scale: Array) -> Array:
+    """Return what each column adds to the log odds of each source (source, column)."""
     n_sources, n_columns = of.sizes[0], of.sizes[1]
+    out = np.empty((n_sources, n_columns))
     for s in range(n_sources):
-        level = of.prior[0] + of.prior[1] * vector[s]
-        for e in range(of.start[q], of.start[q + 1]):
-            c = of.column[e]
-            level += of.weight[e] * scale[of.family[c]] * vector[n_sources + s * n_columns + c]
-        odds[s], slope[s] = level, 1.0
-        share = seen[of.age[q], s]
-        if share < 1.0:
-            slope[s] = 1.0 / (1.0 + (1.0 - share) * exp(level))
-            odds[s] += log(share * slope[s])
+        for c in range(n_columns):
+            out[s, c] = scale[of.family[c]] * vector[n_sources + s * n_columns + c]
+    return out
 
 
-@njit(**OPTIONS)
-def block_states(of: Listing, theta: Array, odds: Array, b: int, out: Array) -> int:
-    """Fill the weight of each way in which the sources of a block can list an incident; return how many there are."""
-    first, last = of.block_start[b], of.block_start[b + 1]
-    n: int = 1 << (last - first)
-    for y in range(n):
-        total = 0.0
-        for i in range(last - first):
-            if y >> i & 1:
-                total += odds[of.member[first + i]]
-        for e in range(of.pair_start[b], of.pair_start[b + 1]):
-            if y >> of.first[e] & 1 and y >> of.second[e] & 1:
-                total += theta[e]
-        out[y] = exp(total)
-    return n
+@njit(**INNER)
+def fill_odds(
+    vector: Array,
+    of: Listing,
+    effect: Array,
+    seen: Array,
+    first: int,
+    n: int,
+    log_odds: Array,
+    odds: Array,
+    slope: Array,
+) -> None:
+    """Fill the odds with which each source lists an incident by now, their logarithms, and their slopes (source, cell).
+
+    ``F p`` of a source that will list with probability ``p`` and has sent the share ``F`` by now. The cells are ``n``
+    from ``first`` on, here and below.
+    """
+    for s in range(odds.shape[0]):
+        for i in range(n):
+            q = first + i
+            level = of.prior[0] + of.prior[1] * vector[s]
+            for e in range(of.start[q], of.start[q + 1]):
+                level += of.weight[e] * effect[s, of.column[e]]
+            log_odds[s, i], odds[s, i], slope[s, i] = level, exp(level), 1.0
+            share = seen[of.age[q], s]
+            if share < 1.0:
+                slope[s, i] = 1.0 / (1.0 + (1.0 - share) * odds[s, i])
+                log_odds[s, i] += log(share * slope[s, i])
+                odds[s, i] *= share * slope[s, i]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def state_sizes(of: Listing) -> Index:
     """Return how many sources each state of a block lists, for the largest block."""
     widest = 0
@@ -190,21 +199,56 @@ def state_sizes(of: Listing) -> Index:
     return out
 
 
-@njit(**OPTIONS)
-def block_sums(of: Listing, theta: Array, power: Array, size: Index, odds: Array, states: Array, z: Array) -> None:
-    """Fill the weights of the states (block, state) and their sums (block, node)."""
-    z[:] = 0.0
-    for b in range(of.block_start.size - 1):
-        if of.block_start[b + 1] - of.block_start[b] == 1:
-            own = exp(odds[of.member[of.block_start[b]]])
-            states[b, 0], states[b, 1] = 1.0, own
-            for j in range(z.shape[1]):
-                z[b, j] = 1.0 + own * power[1, j]
-            continue
-        n = block_states(of, theta, odds, b, states[b])
-        for y in range(n):
-            for j in range(z.shape[1]):
-                z[b, j] += states[b, y] * power[size[y], j]
+@njit(**INNER)
+def block_states(of: Listing, theta: Array, odds: Array, b: int, n: int, out: Array) -> int:
+    """Fill the weight of each way in which the sources of a block list an incident (state, cell); return how many."""
+    n_members = of.block_start[b + 1] - of.block_start[b]
+    for i in range(n):
+        out[0, i] = 1.0
+    for last in range(n_members):
+        own = odds[of.member[of.block_start[b] + last]]
+        for rest in range(1 << last):
+            together = 0.0
+            for e in range(of.pair_start[b], of.pair_start[b + 1]):
+                low, high = min(of.first[e], of.second[e]), max(of.first[e], of.second[e])
+                if high == last and rest >> low & 1:
+                    together += theta[e]
+            factor = exp(together)
+            fewer, state = out[rest], out[rest | 1 << last]
+            for i in range(n):
+                state[i] = factor * fewer[i] * own[i]
+    return 1 << n_members
+
+
+@njit(**INNER)
+def node_sums(
+    of: Listing, theta: Array, power: Array, size: Index, odds: Array, n: int, states: Array, z: Array, inverse: Array
+) -> Array:
+    """Return the probability that no source lists an incident (cell).
+
+    Fills the sums of the weights of the states (block, node, cell), and the share of each node over their product
+    (node, cell); ``states`` is room for one block.
+    """
+    inverse[:] = 1.0
+    for b in range(z.shape[0]):
+        n_states = block_states(of, theta, odds, b, n, states)
+        for j in range(z.shape[1]):
+            total, product = z[b, j], inverse[j]
+            for i in range(n):
+                total[i] = 1.0
+            for y in range(1, n_states):
+                times, state = power[size[y], j], states[y]
+                for i in range(n):
+                    total[i] += times * state[i]
+            for i in range(n):
+                product[i] *= total[i]
+    missed = np.zeros(n)
+    for j in range(z.shape[1]):
+        product = inverse[j]
+        for i in range(n):
+            product[i] = of.share[j] / product[i]
+            missed[i] += product[i]
+    return missed
 
 
 @njit(**OPTIONS)
@@ -220,19 +264,18 @@ def unlisted(vectors: Array, of: Listing, seen: Array, into: Index, days: Array,
     into, days
         Entry of ``out`` (draw, entry) to which a cell adds its share ``days``.
     """
-    n_sources, n_blocks = of.sizes[0], of.block_start.size - 1
+    n_sources, n_cells, n_nodes = of.sizes[0], of.age.size, of.node.size
     size = state_sizes(of)
-    odds, slope = np.empty(n_sources), np.empty(n_sources)
-    states, z = np.empty((n_blocks, size.size)), np.empty((n_blocks, of.node.size))
+    width = min(AT_ONCE, n_cells)
+    log_odds, odds, slope = np.empty((3, n_sources, width))
+    states = np.empty((size.size, width))
+    z, inverse = np.empty((of.block_start.size - 1, n_nodes, width)), np.empty((n_nodes, width))
     for d in range(vectors.shape[0]):
         scale, theta, power = scales(vectors[d], of), dependence(vectors[d], of), visibility(vectors[d], of)
-        for q in range(of.age.size):
-            log_odds(vectors[d], of, scale, seen[d % seen.shape[0]], q, odds, slope)
-            block_sums(of, theta, power, size, odds, states, z)
-            missed = 0.0
-            for j in range(of.node.size):
-                whole = 1.0
-                for b in range(n_blocks):
-                    whole *= z[b, j]
-                missed += of.share[j] / whole
-            out[d, into[q]] += days[q] * missed
+        effect = effects(vectors[d], of, scale)
+        for first in range(0, n_cells, AT_ONCE):
+            n = min(AT_ONCE, n_cells - first)
+            fill_odds(vectors[d], of, effect, seen[d % seen.shape[0]], first, n, log_odds, odds, slope)
+            missed = node_sums(of, theta, power, size, odds, n, states, z, inverse)
+            for i in range(n):
+                out[d, into[first + i]] += days[first + i] * missed[i]
