@@ -12,6 +12,7 @@ from violencescore.attribution import attribute_draws
 from violencescore.calibration.refits import read_simulation
 from violencescore.design import build_design
 from violencescore.episodes import build_forest
+from violencescore.fitting import NEGLIGIBLE_REPEAT, without_rare_series
 from violencescore.model.kernel import build_kernel
 from violencescore.model.pilot import in_pairs, learn_repeats
 from violencescore.model.quantities import initial_vector, quantities
@@ -45,6 +46,24 @@ def test_repetition_is_as_probable_as_neighbours_truly_agree() -> None:
     likeliest = 0.01 + 0.01 * np.log(probability).sum(axis=1).argmax()
     assert 0.5 < likeliest < 0.8
     assert a / (a + b) == pytest.approx(likeliest, abs=0.1)
+
+
+def test_neighbours_that_hardly_ever_repeat_one_another_are_independent() -> None:
+    assessment = read_simulation(simulate_world("episodes", 1, 400))
+    design = build_design(assessment)
+    rare, frequent = (
+        dataclasses.replace(design, bonds=np.array([[share, 1.0 - share]]) * 1e5)
+        for share in (0.9 * NEGLIGIBLE_REPEAT, 1.1 * NEGLIGIBLE_REPEAT)
+    )
+    assert without_rare_series(frequent, assessment) is frequent
+    apart = without_rare_series(rare, assessment)
+    episodes = assessment.methodology.episodes.model_copy(update={"repeat": None})
+    off = dataclasses.replace(assessment, methodology=assessment.methodology.model_copy(update={"episodes": episodes}))
+    assert apart.nodes.group.size == 0 < design.nodes.group.size
+    assert np.array_equal(apart.groups.n, build_design(off).groups.n)
+    assert np.array_equal(apart.bonds, rare.bonds)
+    assert apart.count_dispersion == design.count_dispersion > 1.0
+    assert without_rare_series(build_design(off), off).bonds.size == 0
 
 
 def test_without_episodes_nothing_is_learned_beforehand() -> None:

@@ -199,8 +199,13 @@ class Design:
         return bool(self.forgeable.any() or (self.patterns.staged != UNKNOWN).any())
 
 
-def build_design(assessment: Assessment) -> Design:
+def build_design(assessment: Assessment, *, in_series: bool = True) -> Design:
     """Turn an assessment into cells, patterns, groups and profiles.
+
+    Parameters
+    ----------
+    in_series
+        Whether neighbours in place and time may hang together, where the methodology lets them; linked ones do anyway.
 
     Raises
     ------
@@ -244,7 +249,7 @@ def build_design(assessment: Assessment) -> Design:
     links = np.column_stack([rows["links"], rows["linked"]]).astype(np.int64)
     repeats = episodes.repeat is not None
     dates = incidents["date_start"]
-    parent, decay, linked = build_forest(dates, region_codes, links, episodes.days if repeats else None)
+    parent, decay, linked = build_forest(dates, region_codes, links, episodes.days if repeats and in_series else None)
     bonds = {NEAR: episodes.repeat} if repeats else {}
     bonds |= {LINK: episodes.linked} if linked.any() else {}
     # Whoever hangs together with others is a group of its own.

@@ -19,6 +19,7 @@ from violencescore.attribution import Attribution, attribute_draws, compile_attr
 from violencescore.decision import Decision, needs_more_draws
 from violencescore.design import Design, build_design
 from violencescore.diagnostics import Diagnostics, diagnose
+from violencescore.episodes import NEAR
 from violencescore.errors import RefusedError
 from violencescore.flows import Flows, flow_dataset, with_flow_failures
 from violencescore.levels import Level, build_level, drawn_for, enough_flows, level_groups, member_harm, sample_revenues
@@ -53,6 +54,9 @@ from violencescore.unreported import unreported_harms
 from violencescore.verdict import decide_posterior
 
 N_PRIOR_DRAWS = 4000
+
+NEGLIGIBLE_REPEAT = 0.01
+"""Learned probability of repetition below which neighbours count as independent: numbers would vary by 1 % more."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def fit_assessment(
     seconds = {"compile": compile_kernel(), "sample": 0.0, "scores": 0.0}
     progress("compiling", 1, 1)
     stated = build_design(assessment)
-    design = learn_repeats(stated, methodology.priors)
+    design = without_rare_series(learn_repeats(stated, methodology.priors), assessment)
     kernel = build_kernel(design, methodology.priors)
     sample_seed, score_seed, revenue_seed, prior_seed, listing_seed = (
         int(s) for s in np.random.SeedSequence(sampling.seed).generate_state(5, dtype=np.uint64) >> np.uint64(1)
@@ -192,6 +196,16 @@ def fit_assessment(
         for group, values in prior_parts(kernel, design, draws_so_far).items():
             posterior[group] = xr.DataTree(values)
     return Fit(assessment, design, posterior, attribution, diagnostics, decision, sampling.seed, seconds)
+
+
+def without_rare_series(design: Design, assessment: Assessment) -> Design:
+    """Return a design in which neighbours are independent if the repetition that was learned is negligible."""
+    if NEAR not in design.bond_names:
+        return design
+    share, rest = design.bonds[design.bond_names.index(NEAR)]
+    if share >= NEGLIGIBLE_REPEAT * (share + rest):
+        return design
+    return replace(build_design(assessment, in_series=False), bonds=design.bonds)
 
 
 def _attribute(
