@@ -202,7 +202,7 @@ def state_sizes(of: Listing) -> Index:
 @njit(**INNER)
 def block_states(of: Listing, theta: Array, odds: Array, b: int, n: int, out: Array) -> int:
     """Fill the weight of each way in which the sources of a block list an incident (state, cell); return how many."""
-    n_members = of.block_start[b + 1] - of.block_start[b]
+    n_members: int = of.block_start[b + 1] - of.block_start[b]
     for i in range(n):
         out[0, i] = 1.0
     for last in range(n_members):
