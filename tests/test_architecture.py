@@ -21,7 +21,7 @@ wording value_types unit_options scenario_choices robustness_choices model_optio
 coding formats tables reading schemas identities events supply relations grouping cleaning assessment trees networks units
 importers.ged_file importers.ged_tables importers.ged_package importers.ged importers
 pieces activity episodes strata evidence_patterns design listings
-model model.types model.zerosum model.lanes model.layout model.given model.effects model.violence model.coordinates model.evidence model.staging model.episodes model.cells model.patterns model.packing model.logarithm model.kernel model.listing model.capture
+model model.types model.zerosum model.lanes model.layout model.given model.effects model.violence model.evidence model.coordinates model.staging model.episodes model.cells model.patterns model.packing model.logarithm model.kernel model.listing model.capture
 model.signatures model.specification model.quantities model.pilot
 beside sampling
 counts attribution delays reporting unreported parting diagnostics revenue flows levels

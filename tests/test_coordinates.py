@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from design_cases import build_case, simulated
 
+from violencescore.calibration.assessments import with_doubts
 from violencescore.design import Design
 from violencescore.model import layout as lay
+from violencescore.model import pilot
 from violencescore.model.coordinates import to_vector, turn
 from violencescore.model.kernel import Kernel
 from violencescore.model.pilot import curvature, find_mode, in_coordinates, sampled_point, who_did_it
@@ -15,9 +17,10 @@ from violencescore.model.quantities import initial_vector
 from violencescore.simulation import simulate_world
 
 
-@pytest.fixture(scope="module", params=["plain", "dyads", "famous"])
+@pytest.fixture(scope="module", params=["plain", "dyads", "famous", "copied"])
 def both(request: pytest.FixtureRequest) -> tuple[Design, Kernel, Kernel]:
-    design, kernel = build_case(simulated(request.param, 1, 150))
+    assessment = simulated(request.param, 1, 150)
+    design, kernel = build_case(with_doubts(assessment) if request.param == "copied" else assessment)
     return design, kernel, in_coordinates(kernel, design, initial_vector(kernel, design))
 
 
@@ -86,6 +89,25 @@ def test_axes_make_a_precision_one_and_leave_alone_what_is_known_less_than_a_pri
     assert spread.min() > 0.2
     assert spread.max() < 5
     assert np.abs(value).max() > 100
+
+
+def test_what_depends_on_a_share_moves_with_it_however_near_to_zero_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    design, kernel = build_case(with_doubts(simulated("plain", 1, 3000)))
+    start = initial_vector(kernel, design)
+    middle = find_mode(kernel, start)
+    follow, reach = (kernel.layout.offset[block] for block in (lay.FOLLOW, lay.REACH))
+    channels = np.array([design.channels.index(name) for name in design.echoing])
+
+    def steepest() -> float:
+        """How steep it is along the reach of channels, at most, where none follows another any more."""
+        sampled = in_coordinates(kernel, design, start)
+        point = sampled_point(sampled, middle)
+        point[follow + np.arange(len(channels))] -= 6.0
+        return float(np.abs(sampled.log_density(point)[1][reach + channels]).max())
+
+    bent = steepest()
+    monkeypatch.setattr(pilot, "BENDING", (lay.KIN,))  # there are none
+    assert bent < 0.3 * steepest()
 
 
 def test_curvature_is_that_of_the_density(both: tuple[Design, Kernel, Kernel]) -> None:

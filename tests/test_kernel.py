@@ -17,7 +17,7 @@ from violencescore.design import Design
 from violencescore.model import layout as lay
 from violencescore.model.effects import log_prior
 from violencescore.model.kernel import Kernel, compiled_density
-from violencescore.model.logarithm import weighted_log
+from violencescore.model.logarithm import sum_log, weighted_log
 from violencescore.model.packing import unpack
 from violencescore.model.quantities import initial_vector, quantities
 from violencescore.model.zerosum import zero_sum, zero_sum_both, zero_sum_both_gradient, zero_sum_gradient
@@ -486,6 +486,13 @@ def test_weighted_logarithms_are_those_of_numpy_to_rounding() -> None:
     assert weighted_log(n, x) == pytest.approx(float(n @ np.log(x)), rel=1e-13)
 
 
+def test_logarithms_of_products_add_up_to_those_of_numpy() -> None:
+    x = np.exp(np.random.default_rng(0).uniform(-700, 700, 4001))
+    for n in (*range(20), len(x)):
+        assert sum_log(x[:n]) == pytest.approx(float(np.log(x[:n]).sum()), rel=1e-13, abs=1e-13)
+
+
 @pytest.mark.parametrize("value", [0.0, 1e-310, -1.0, np.nan])
 def test_the_logarithm_of_no_positive_number_is_minus_infinity(value: float) -> None:
     assert weighted_log(np.array([1, 2]), np.array([1.0, value])) == -np.inf
+    assert sum_log(np.array([1.0, value])) == -np.inf

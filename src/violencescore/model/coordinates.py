@@ -1,11 +1,12 @@
 """What the sampler moves in: coordinates in which the posterior is rounder than in the vector. The model stays.
 
-Two things make a hierarchical posterior hard to walk. An effect of which the data say much drags its scale along, and
+Three things make a hierarchical posterior hard to walk. An effect of which the data say much drags its scale along, and
 one of which they say little is dragged by it: so each is centred as far as the data go, ``z = x s^w`` being sampled
 with ``w`` from 0 (not centred) to 1. And what the data know is sums of effects, such as a region's and an actor's own:
 so all is sampled in axes along which the posterior has about one width, from its curvature at the mode
-(Papaspiliopoulos, Roberts and Skoeld 2007, A general framework for the parametrization of hierarchical models). What is
-approximate here decides how well the sampler works, and nothing else.
+(Papaspiliopoulos, Roberts and Skoeld 2007, A general framework for the parametrization of hierarchical models). And
+where a share is near zero, what depends on it does so along a curve in its logit: so that is moved with the share
+itself. What is approximate here decides how well the sampler works, and nothing else.
 """
 
 from __future__ import annotations
@@ -17,12 +18,23 @@ import numpy.typing as npt
 from numba import njit
 from scipy import linalg, sparse
 from scipy.sparse.linalg import spsolve_triangular
+from scipy.special import expit
 
 from violencescore.design import SPEAKS, Design
 from violencescore.model import layout as lay
+from violencescore.model.evidence import logistic
 from violencescore.model.layout import Layout
 from violencescore.model.types import Array, CoordinateArrays, Index
 from violencescore.model.zerosum import INNER, OPTIONS
+
+
+@njit(**INNER)
+def pull_along(vector: Array, coordinates: CoordinateArrays, times: float) -> None:
+    """Move entries as shares pull them, so many times."""
+    for b in range(coordinates.share.size):
+        by = times * (logistic(vector[coordinates.share[b]]) - coordinates.middle[b])
+        for i in range(vector.size):
+            vector[i] += by * coordinates.pull[b * vector.size + i]
 
 
 @njit(**OPTIONS)
@@ -35,6 +47,7 @@ def to_vector(point: Array, offset: Index, prior: Array, coordinates: Coordinate
         vector[i] = 0.0
         for e in range(coordinates.start[i], coordinates.start[i + 1]):
             vector[i] += coordinates.value[e] * point[coordinates.column[e]]
+    pull_along(vector, coordinates, 1.0)
     for b in range(len(lay.EFFECTS)):
         scales, effects, _ = lay.EFFECTS[b]
         n_scales = offset[scales + 1] - offset[scales]
@@ -65,6 +78,11 @@ def to_vector_gradient(vector: Array, offset: Index, prior: Array, coordinates: 
                 of_log_scale -= w * (1.0 + grad[i] * vector[i])
                 grad[i] *= exp(-w * log_scale)
             grad[offset[scales] + j] += prior[lay.P_SPREAD] * of_log_scale
+    for b in range(coordinates.share.size):
+        share, along = logistic(vector[coordinates.share[b]]), 0.0
+        for i in range(vector.size):
+            along += grad[i] * coordinates.pull[b * vector.size + i]
+        grad[coordinates.share[b]] += share * (1.0 - share) * along
     of_vector = grad.copy()
     grad[:] = 0.0
     for i in range(vector.size):
@@ -76,9 +94,7 @@ def to_vector_gradient(vector: Array, offset: Index, prior: Array, coordinates: 
 NEGLIGIBLE = 0.06
 """Share of an entry's sd below which an axis does not count: fewer products."""
 
-NO_COORDINATES = CoordinateArrays(
-    start=np.empty(0, dtype=np.int64), column=np.empty(0, dtype=np.int64), value=np.empty(0), centred=np.empty(0)
-)
+NO_COORDINATES = CoordinateArrays(*(np.empty(0, dtype=np.int64),) * 3, *(np.empty(0),) * 4)
 """The sampled point is the vector."""
 
 
@@ -93,6 +109,7 @@ def to_point(vector: Array, offset: Index, prior: Array, coordinates: Coordinate
             block = slice(offset[effects], offset[effects + 1])
             each = (block.stop - block.start) // log_scale.size
             turned[block] *= np.exp(coordinates.centred[block] * np.repeat(log_scale, each))
+    pull_back(turned, coordinates)
     axes = sparse.csr_array((coordinates.value, coordinates.column, coordinates.start), shape=2 * (vector.size,))
     return np.asarray(spsolve_triangular(axes, turned, lower=False))
 
@@ -110,7 +127,15 @@ def log_volume(vectors: Array, offset: Index, prior: Array, coordinates: Coordin
     return volume
 
 
-def turn(centred: Array, precision: Array | None) -> CoordinateArrays:
+def pull_back(vector: Array, coordinates: CoordinateArrays) -> None:
+    """Undo ``pull_along``, which leaves the shares alone."""
+    beyond = expit(vector[coordinates.share]) - coordinates.middle
+    vector -= beyond @ coordinates.pull.reshape(-1, vector.size)
+
+
+def turn(
+    centred: Array, precision: Array | None, at: Array | None = None, share: Index | None = None
+) -> CoordinateArrays:
     """Coordinates of entries centred so far, along axes that make the precision matrix about one.
 
     Parameters
@@ -120,16 +145,38 @@ def turn(centred: Array, precision: Array | None) -> CoordinateArrays:
     precision
         Of the centred entries (a matrix); in directions in which it is less than one it counts as one, which is what
         the prior alone knows. None leaves the axes as they are.
+    at
+        Where it was taken.
+    share
+        Entries that are logits of shares which others depend on, along a curve if the share is near zero.
     """
-    axes = sparse.eye_array(centred.size, format="csr")
-    if precision is not None:
-        value, direction = linalg.eigh(precision)
-        lower = linalg.cholesky((direction * np.maximum(value, 1.0)) @ direction.T, lower=True)
-        own = linalg.solve_triangular(lower, np.eye(centred.size), lower=True).T
-        sd = np.sqrt((own**2).sum(axis=1, keepdims=True))
-        kept = (np.abs(own) >= NEGLIGIBLE * sd) | np.eye(centred.size, dtype=bool)
-        axes = sparse.csr_array(np.where(kept, own, 0.0))
-    return CoordinateArrays(axes.indptr.astype(np.int64), axes.indices.astype(np.int64), axes.data, centred)
+    none = NO_COORDINATES
+    if precision is None:
+        axes = sparse.eye_array(centred.size, format="csr")
+        return none._replace(
+            start=axes.indptr.astype(np.int64), column=axes.indices.astype(np.int64), value=axes.data, centred=centred
+        )
+    value, direction = linalg.eigh(precision)
+    precision = (direction * np.maximum(value, 1.0)) @ direction.T
+    if at is not None and share is not None and share.size:
+        others = np.setdiff1d(np.arange(centred.size), share)
+        middle = expit(at[share])
+        moved = np.zeros((share.size, centred.size))
+        moved[:, others] = -linalg.solve(
+            precision[np.ix_(others, others)], precision[np.ix_(others, share)], assume_a="pos"
+        ).T
+        straight = np.eye(centred.size)
+        straight[:, share] += moved.T
+        precision = straight.T @ precision @ straight
+        none = none._replace(share=share, middle=middle, pull=(moved / (middle * (1.0 - middle))[:, None]).ravel())
+    lower = linalg.cholesky(precision, lower=True)
+    own = linalg.solve_triangular(lower, np.eye(centred.size), lower=True).T
+    sd = np.sqrt((own**2).sum(axis=1, keepdims=True))
+    kept = (np.abs(own) >= NEGLIGIBLE * sd) | np.eye(centred.size, dtype=bool)
+    axes = sparse.csr_array(np.where(kept, own, 0.0))
+    return none._replace(
+        start=axes.indptr.astype(np.int64), column=axes.indices.astype(np.int64), value=axes.data, centred=centred
+    )
 
 
 def centring(design: Design, layout: Layout, prior: Array, probability: Array) -> npt.NDArray[np.float64]:

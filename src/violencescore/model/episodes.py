@@ -15,6 +15,7 @@ from numba import njit
 from violencescore.model import layout as lay
 from violencescore.model.evidence import logistic
 from violencescore.model.lanes import (
+    LANES,
     add_narrowed,
     add_product,
     add_scaled,
@@ -30,18 +31,19 @@ from violencescore.model.lanes import (
 from violencescore.model.types import Array, Index, NodeArrays
 from violencescore.model.zerosum import INNER, OPTIONS
 
+ROWS = INNER | {"forceinline": True}
+
 SURE = 1.0 - 2.0**-50
 """The largest probability of repetition: never one, so that nothing is divided by zero."""
 
 
 @njit(**INNER)
 def repeat_probability(unit: Array, offset: Index, nodes: NodeArrays, decay: Array) -> Array:
-    """Probability that each node repeats the perpetrator of its parent (node)."""
+    """Probability that each node repeats the perpetrator of its parent (node), if it has one."""
     share = bond_share(unit, offset)
-    repeat = np.zeros(nodes.cell.size)
+    repeat = np.empty(nodes.cell.size)
     for i in range(repeat.size):
-        if nodes.parent[i] >= 0:
-            repeat[i] = share[nodes.bond[i]] * decay[i]
+        repeat[i] = share[nodes.bond[i]] * decay[i]
     return repeat
 
 
@@ -55,15 +57,11 @@ def bond_share(unit: Array, offset: Index) -> Array:
 
 
 @njit(**INNER)
-def repeat_gradient(
-    unit: Array, offset: Index, nodes: NodeArrays, repeat: Array, grad_repeat: Array, grad: Array
-) -> None:
-    """Add to ``grad`` what the gradient by the probabilities of repetition implies."""
+def bond_gradient(unit: Array, offset: Index, grad_log_bond: Array, grad: Array) -> None:
+    """Add to ``grad`` what the gradient by the logarithms of the shares of bonds implies."""
     share = bond_share(unit, offset)
-    for i in range(repeat.size):
-        if nodes.parent[i] >= 0:
-            b = nodes.bond[i]
-            grad[offset[lay.EPISODE] + b] += grad_repeat[i] * repeat[i] * (1.0 - share[b])
+    for b in range(share.size):
+        grad[offset[lay.EPISODE] + b] += grad_log_bond[b] * (1.0 - share[b])
 
 
 @njit(**INNER)
@@ -80,29 +78,23 @@ def weigh(nodes: NodeArrays, i: int, cells: Array, part: Array, out: Array) -> f
     return total
 
 
-@njit(**INNER)
-def climb(
+@njit(**ROWS)
+def climb_rows(
     nodes: NodeArrays,
     repeat: Array,
     cells: Array,
     part: Array,
     sight: Array,
     message: Array,
-    told: Array,
     mixed: Array,
+    weight: Array,
     width: int,
-) -> Array:
-    """Sum out the perpetrators, the last first; return the sum over actors of each node's weights.
-
-    The tables are rows of lanes, ``width`` wide. Fills ``message`` with what the children of each node say of its
-    perpetrator (ones to begin with), ``told`` with that and its evidence, and ``mixed`` with the sum over actors of
-    weight and ``told``. Nobody repeats anything on a day on which it does not exist.
-    """
-    spare, ones = cells.size - width, np.ones(width)
+) -> None:
+    """Do what ``climb`` does; a width that is a constant where this is called makes rows without loops."""
+    spare, ones, told = cells.size - width, np.ones(width), np.empty(width)
     of_cell = np.empty(cells.size // width)
     for q in range(of_cell.size):
         of_cell[q] = dot(cells, q * width, ones, 0, width)
-    weight = np.empty(mixed.size)
     for i in range(nodes.cell.size - 1, -1, -1):
         own, at, date, above = nodes.cell[i] * width, i * width, nodes.date[i], nodes.parent[i]
         weight[i] = of_cell[nodes.cell[i]]
@@ -111,11 +103,37 @@ def climb(
             own = spare
             weight[i] = dot(cells, own, ones, 0, width)
         e, v = nodes.firm[i] * width, nodes.sight[i] * width
-        multiply_where(told, at, part, e, sight, v, message, at, cells, own, width)
-        mixed[i] = dot(cells, own, told, at, width)
+        multiply_where(told, 0, part, e, sight, v, message, at, cells, own, width)
+        mixed[i] = dot(cells, own, told, 0, width)
         if above >= 0:
-            multiply_line(message, above * width, 1.0 - repeat[i], repeat[i] * weight[i] / mixed[i], told, at, width)
-    return weight
+            multiply_line(message, above * width, 1.0 - repeat[i], repeat[i] * weight[i] / mixed[i], told, 0, width)
+
+
+@njit(**INNER)
+def climb(
+    nodes: NodeArrays,
+    repeat: Array,
+    cells: Array,
+    part: Array,
+    sight: Array,
+    message: Array,
+    mixed: Array,
+    weight: Array,
+    width: int,
+) -> None:
+    """Sum out the perpetrators, the last first.
+
+    The tables are rows of lanes, ``width`` wide. Fills ``message`` with what the children of each node say of its
+    perpetrator (ones to begin with), ``mixed`` with the sum over actors of weight, evidence and message, and ``weight``
+    with that of weights alone. Nobody repeats anything on a day on which it does not exist.
+    """
+    known = nodes, repeat, cells, part, sight, message, mixed, weight
+    if width == LANES:
+        climb_rows(*known, LANES)
+    elif width == 2 * LANES:
+        climb_rows(*known, 2 * LANES)
+    else:
+        climb_rows(*known, width)
 
 
 @njit(**OPTIONS)
@@ -124,10 +142,65 @@ def pass_up(
 ) -> None:
     """Sum out the perpetrators as ``climb`` does, of tables (..., actor)."""
     width = wide(message.shape[1])
-    rows, told = np.ones(message.shape[0] * width), np.empty(message.shape[0] * width)
-    climb(nodes, repeat, widen(cells), widen(part), widen(sight), rows, told, mixed, width)
+    rows = np.ones(message.shape[0] * width)
+    climb(nodes, repeat, widen(cells), widen(part), widen(sight), rows, mixed, np.empty(mixed.size), width)
     message[:] = 0.0
     add_narrowed(rows, message)
+
+
+@njit(**ROWS)
+def climb_rows_gradient(
+    nodes: NodeArrays,
+    repeat: Array,
+    cells: Array,
+    part: Array,
+    sight: Array,
+    below: Array,
+    mixed: Array,
+    weight: Array,
+    width: int,
+    grad_cell: Array,
+    grad_log_part: Array,
+    grad_sight: Array,
+    grad_log_bond: Array,
+) -> None:
+    """Do what ``climb_gradient`` does, as ``climb_rows`` does what ``climb`` does."""
+    spare, ones = cells.size - width, np.ones(width)
+    shift, grad, of_weight, told = np.zeros(width), np.empty(width), np.empty(width), np.empty(width)
+    of_cell, of_sight = np.zeros(cells.size // width), np.zeros(sight.size)
+    for i in range(nodes.cell.size):
+        q, at, date, above = nodes.cell[i] * width, i * width, nodes.date[i], nodes.parent[i]
+        own = q
+        if date >= 0:
+            multiply(cells, spare, cells, q, part, date * width, width)
+            own = spare
+        e, v = nodes.firm[i] * width, nodes.sight[i] * width
+        multiply_where(told, 0, part, e, sight, v, below, at, cells, own, width)
+        per = 1.0 / mixed[i]
+        shared, of_told = 0.0, 0.0
+        if above >= 0:
+            of_told = repeat[i] * weight[i] * per
+            divide_line(shift, 0, below, above * width, 1.0 - repeat[i], of_told, told, 0, width)
+            along = dot(shift, 0, told, 0, width)
+            shared = along * repeat[i] * per
+            grad_log_bond[nodes.bond[i]] += repeat[i] * (along * weight[i] * per - dot(shift, 0, ones, 0, width))
+        of_own = (1.0 - shared * weight[i]) * per
+        combine(grad, 0, of_own, cells, own, of_told, shift, 0, width)
+        multiply(below, at, grad, 0, told, 0, width)
+        add_scaled(grad_log_part, e, 1.0, below, at, width)
+        add_scaled(of_sight, v, 1.0, below, at, width)
+        if date < 0:
+            add_scaled(grad_cell, q, of_own, told, 0, width)
+            of_cell[nodes.cell[i]] += shared
+        else:
+            combine(of_weight, 0, of_own, told, 0, shared, ones, 0, width)
+            add_product(grad_cell, q, of_weight, 0, part, date * width, width)
+            add_product(grad_log_part, date * width, of_weight, 0, cells, own, width)
+    for c in range(of_cell.size):
+        add_scaled(grad_cell, c * width, of_cell[c], ones, 0, width)
+    for j in range(of_sight.size):
+        if of_sight[j] != 0.0:
+            grad_sight[j] += of_sight[j] / sight[j]
 
 
 @njit(**INNER)
@@ -138,53 +211,26 @@ def climb_gradient(
     part: Array,
     sight: Array,
     below: Array,
-    told: Array,
     mixed: Array,
     weight: Array,
     width: int,
     grad_cell: Array,
     grad_log_part: Array,
     grad_sight: Array,
-    grad_repeat: Array,
+    grad_log_bond: Array,
 ) -> None:
     """Add the gradients of the sum of the logarithms of ``mixed``, the first node first; the rest is from ``climb``.
 
     ``below`` is overwritten with the gradient by the log evidence of each node: what was its message is not needed.
     """
-    spare, ones = cells.size - width, np.ones(width)
-    shift, grad, of_weight = np.zeros(width), np.empty(width), np.empty(width)
-    of_cell, of_sight = np.zeros(cells.size // width), np.zeros(sight.size)
-    for i in range(nodes.cell.size):
-        q, at, date, above = nodes.cell[i] * width, i * width, nodes.date[i], nodes.parent[i]
-        own = q
-        if date >= 0:
-            multiply(cells, spare, cells, q, part, date * width, width)
-            own = spare
-        per = 1.0 / mixed[i]
-        shared, of_told = 0.0, 0.0
-        if above >= 0:
-            of_told = repeat[i] * weight[i] * per
-            divide_line(shift, 0, below, above * width, 1.0 - repeat[i], of_told, told, at, width)
-            along = dot(shift, 0, told, at, width)
-            shared = along * repeat[i] * per
-            grad_repeat[i] += along * weight[i] * per - dot(shift, 0, ones, 0, width)
-        of_own = (1.0 - shared * weight[i]) * per
-        combine(grad, 0, of_own, cells, own, of_told, shift, 0, width)
-        multiply(below, at, grad, 0, told, at, width)
-        add_scaled(grad_log_part, nodes.firm[i] * width, 1.0, below, at, width)
-        add_scaled(of_sight, nodes.sight[i] * width, 1.0, below, at, width)
-        if date < 0:
-            add_scaled(grad_cell, q, of_own, told, at, width)
-            of_cell[nodes.cell[i]] += shared
-        else:
-            combine(of_weight, 0, of_own, told, at, shared, ones, 0, width)
-            add_product(grad_cell, q, of_weight, 0, part, date * width, width)
-            add_product(grad_log_part, date * width, of_weight, 0, cells, own, width)
-    for c in range(of_cell.size):
-        add_scaled(grad_cell, c * width, of_cell[c], ones, 0, width)
-    for j in range(of_sight.size):
-        if of_sight[j] != 0.0:
-            grad_sight[j] += of_sight[j] / sight[j]
+    known = nodes, repeat, cells, part, sight, below, mixed, weight
+    grads = grad_cell, grad_log_part, grad_sight, grad_log_bond
+    if width == LANES:
+        climb_rows_gradient(*known, LANES, *grads)
+    elif width == 2 * LANES:
+        climb_rows_gradient(*known, 2 * LANES, *grads)
+    else:
+        climb_rows_gradient(*known, width, *grads)
 
 
 @njit(**INNER)

@@ -25,7 +25,7 @@ from violencescore.model import layout as lay
 from violencescore.model.cells import arrange_groups, cell_weight, contest_gradient
 from violencescore.model.coordinates import NO_COORDINATES, to_vector, to_vector_gradient
 from violencescore.model.effects import log_prior, natural, natural_gradient
-from violencescore.model.episodes import climb, climb_gradient, repeat_gradient, repeat_probability
+from violencescore.model.episodes import bond_gradient, climb, climb_gradient, repeat_probability
 from violencescore.model.evidence import (
     channels,
     engagement,
@@ -36,7 +36,7 @@ from violencescore.model.evidence import (
 from violencescore.model.given import factor_arrays, given_arrays, share_priors
 from violencescore.model.lanes import LANES, add_narrowed, mix_rows, widen
 from violencescore.model.layout import Layout, build_layout, prior_constants
-from violencescore.model.logarithm import weighted_log
+from violencescore.model.logarithm import sum_log, weighted_log
 from violencescore.model.packing import pack, unpack
 from violencescore.model.patterns import (
     arrange_patterns,
@@ -174,18 +174,15 @@ def density(n: int, at: Any, gradient: Any, value: Any, words: Any) -> int:
     total += weighted_log(groups.n, mixed)
     if nodes.cell.size > 0:
         repeat = repeat_probability(unit, offset, nodes, given.decay)
-        rows = np.ones(
-            2 * repeat.size * width
-        )  # one piece: of several large ones, the allocator gives some back at once
-        message, told = rows[: repeat.size * width], rows[repeat.size * width :]
-        summed, grad_repeat = np.empty(repeat.size), np.zeros(repeat.size)
-        fresh = climb(nodes, repeat, weights, firm, seen, message, told, summed, width)
+        message, summed, fresh = np.ones(repeat.size * width), np.empty(repeat.size), np.empty(repeat.size)
+        grad_log_bond = np.zeros(offset[lay.EPISODE + 1] - offset[lay.EPISODE])
+        climb(nodes, repeat, weights, firm, seen, message, summed, fresh, width)
         climb_gradient(
-            *(nodes, repeat, weights, firm, seen, message, told, summed, fresh, width),
-            *(of_weights, of_firm, of_seen, grad_repeat),
+            *(nodes, repeat, weights, firm, seen, message, summed, fresh, width),
+            *(of_weights, of_firm, of_seen, grad_log_bond),
         )
-        repeat_gradient(unit, offset, nodes, repeat, grad_repeat, grad)
-        total += weighted_log(np.ones(summed.size, dtype=np.int64), summed)
+        bond_gradient(unit, offset, grad_log_bond, grad)
+        total += sum_log(summed)
     grad_cell = np.zeros(cells.shape)
     add_narrowed(of_weights, grad_cell)
     for e in range(log_scale.size):

@@ -13,6 +13,8 @@ from violencescore.model.zerosum import OPTIONS
 MANTISSA, ONE = 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
 SMALLEST = 2.2250738585072014e-308
 """The smallest normal number: what is smaller counts as zero."""
+TOGETHER = 8
+"""Numbers whose product is taken before its logarithm."""
 LOG_TWO, ROOT_TWO = log(2.0), sqrt(2.0)
 
 
@@ -53,4 +55,29 @@ def weighted_log(n: Index, x: Array) -> float:
         series = 1.0 + q * series
         mantissa[i] = n[i] * ((exponent[i] + high) * LOG_TWO + 2.0 * s * series)
     total: float = mantissa.sum()
+    return total
+
+
+@njit(**OPTIONS)
+def sum_log(x: Array) -> float:
+    """Return the sum of ``log(x)`` for positive ``x``, minus infinity where one is zero.
+
+    Logarithms of products of `TOGETHER` mantissas, which lie between 1 and 2, and of the powers of two beside them.
+    """
+    n_products = (x.size + TOGETHER - 1) // TOGETHER
+    product, mantissa = np.ones(n_products), np.empty(n_products)
+    bits, kept = x.view(np.int64), mantissa.view(np.int64)
+    n_normal, exponent = 0, 0
+    for i in range(x.size):
+        n_normal += x[i] >= SMALLEST
+    if n_normal < x.size:
+        return -inf
+    for first in range(0, x.size, max(n_products, 1)):
+        n = min(n_products, x.size - first)
+        for i in range(n):
+            kept[i] = (bits[first + i] & MANTISSA) | ONE
+            exponent += (bits[first + i] >> 52) - 1023
+        for i in range(n):
+            product[i] *= mantissa[i]
+    total: float = weighted_log(np.ones(n_products, dtype=np.int64), product) + exponent * LOG_TWO
     return total

@@ -30,8 +30,8 @@ def pack(arguments: tuple[Any, ...]) -> npt.NDArray[np.int64]:
     ends. Other numbers keep their bits.
     """
     offset, sizes, prior, beta, given, chance, coordinates, *tables = arguments
-    whole = [offset, sizes, *(column for table in tables for column in table), coordinates.start, coordinates.column]
-    real = [prior, beta.ravel(), *given, np.array([chance]), coordinates.value, coordinates.centred]
+    whole = [offset, sizes, *(column for table in tables for column in table), *coordinates[:3]]
+    real = [prior, beta.ravel(), *given, np.array([chance]), *coordinates[3:]]
     return lay_out(whole, real)
 
 
@@ -43,7 +43,7 @@ def lay_out(whole: list[Any], real: list[Any]) -> npt.NDArray[np.int64]:
     return np.concatenate([starts[-1:], starts, *arrays])
 
 
-N_WHOLE = 4 + sum(len(table._fields) for table in (FactorArrays, PartArrays, SightArrays, GroupArrays, NodeArrays))
+N_WHOLE = 5 + sum(len(table._fields) for table in (FactorArrays, PartArrays, SightArrays, GroupArrays, NodeArrays))
 
 
 @intrinsic
@@ -79,5 +79,5 @@ def unpack(words: Index) -> Any:
         pointer(start + 8 * words[N_WHOLE + 2]), ((words[N_WHOLE + 3] - words[N_WHOLE + 2]) // 2, 2), np.float64
     )
     given = GivenArrays(real(2), real(3), real(4), real(5), real(6), real(7), real(8))
-    coordinates = CoordinateArrays(whole(38), whole(39), real(10), real(11))
+    coordinates = CoordinateArrays(whole(38), whole(39), whole(40), real(10), real(11), real(12), real(13))
     return whole(0), whole(1), real(0), beta, given, real(9)[0], coordinates, factors, parts, sights, groups, nodes

@@ -29,6 +29,9 @@ MAX_ITERATIONS = 300
 MAX_TURNED = 3000
 """Parameters that are turned at most: their axes are a matrix. More are centred only."""
 
+BENDING = (lay.ECHO, lay.FOLLOW)
+"""Shares on which others depend as on the share itself, and not on its logit, which has no end near zero."""
+
 GIVEN = 1e5
 """Cases that a prior is worth which leaves nothing to be learned."""
 
@@ -46,8 +49,10 @@ def in_coordinates(kernel: Kernel, design: Design, start: npt.NDArray[np.float64
     unturned = _with(kernel, turn(centred, None))
     if kernel.layout.size > MAX_TURNED:
         return unturned
+    point, offset = sampled_point(unturned, middle), kernel.layout.offset
+    share = np.concatenate([np.arange(offset[block], offset[block + 1]) for block in BENDING])
     with one_thread():
-        return _with(kernel, turn(centred, curvature(unturned, sampled_point(unturned, middle))))
+        return _with(kernel, turn(centred, curvature(unturned, point), point, share))
 
 
 def one_thread() -> AbstractContextManager[Any]:

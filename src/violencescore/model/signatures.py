@@ -15,10 +15,10 @@ from numba import types
 from violencescore.model.cells import contest_gradient
 from violencescore.model.coordinates import to_vector, to_vector_gradient
 from violencescore.model.effects import log_prior, natural, natural_gradient
-from violencescore.model.episodes import bond_share, climb, climb_gradient, repeat_gradient, repeat_probability
+from violencescore.model.episodes import bond_gradient, bond_share, climb, climb_gradient, repeat_probability
 from violencescore.model.evidence import engagement_gradient, evidence_gradient
 from violencescore.model.kernel import cell_weights, forward, mix
-from violencescore.model.logarithm import weighted_log
+from violencescore.model.logarithm import sum_log, weighted_log
 from violencescore.model.packing import unpack
 from violencescore.model.patterns import products_gradient, sight_gradient
 from violencescore.model.staging import staging_gradient
@@ -44,7 +44,7 @@ def _table(columns: type[NamedTuple], *kinds: Any) -> Any:
 
 _FACTORS, _PARTS, _SIGHTS, _GROUPS = map(_table, (FactorArrays, PartArrays, SightArrays, GroupArrays))
 _NODES, _GIVEN = _table(NodeArrays), _table(GivenArrays, *(_VECTOR,) * len(GivenArrays._fields))
-_COORDINATES = _table(CoordinateArrays, _WHOLE, _WHOLE, _VECTOR, _VECTOR)
+_COORDINATES = _table(CoordinateArrays, _WHOLE, _WHOLE, _WHOLE, _VECTOR, _VECTOR, _VECTOR, _VECTOR)
 _RATES = types.Tuple((_CUBE, _MATRIX))
 _SAID = types.Tuple((_MATRIX, _VECTOR, _MATRIX, _CUBE))
 _LAID_OUT = (_WHOLE, _WHOLE, _VECTOR)
@@ -54,6 +54,7 @@ FORWARD: Mapping[Any, tuple[Any, ...]] = {
     natural: (_VECTOR, _WHOLE, _VECTOR),
     forward: (_VECTOR, *_LAID_OUT, _GIVEN, _NUMBER, _FACTORS, _PARTS, _SIGHTS),
     weighted_log: (_WHOLE, _VECTOR),
+    sum_log: (_VECTOR,),
     violence_gradient: (*_LAID_OUT, _MATRIX, _WHOLE, _WHOLE, _CUBE, _MATRIX, _VECTOR),
 }
 """From the vector to the probability of the evidence, and as much of the way back as takes no longer in all."""
@@ -70,8 +71,8 @@ BACKWARD: Mapping[Any, tuple[Any, ...]] = {
     bond_share: (_VECTOR, _WHOLE),
     repeat_probability: (_VECTOR, _WHOLE, _NODES, _VECTOR),
     climb: (_NODES, *(_VECTOR,) * 7, types.int64),
-    climb_gradient: (_NODES, *(_VECTOR,) * 8, types.int64, *(_VECTOR,) * 4),
-    repeat_gradient: (_VECTOR, _WHOLE, _NODES, *(_VECTOR,) * 3),
+    climb_gradient: (_NODES, *(_VECTOR,) * 7, types.int64, *(_VECTOR,) * 4),
+    bond_gradient: (_VECTOR, _WHOLE, _VECTOR, _VECTOR),
     evidence_gradient: (
         *(_VECTOR, _WHOLE, _VECTOR, _NUMBER, _FACTORS, _GIVEN, _SAID),
         *(_MATRIX, _VECTOR, _VECTOR),

@@ -112,11 +112,15 @@ class GivenArrays(NamedTuple):
 class CoordinateArrays(NamedTuple):
     """How sampled points lie in the vector (see ``coordinates``); all empty where they are the same.
 
-    Entry ``i`` is the sum of ``value[e]`` times coordinate ``column[e]`` over ``e`` in ``start[i]:start[i + 1]``, then
-    divided by its learned scale to the power ``centred[i]``.
+    Entry ``i`` is the sum of ``value[e]`` times coordinate ``column[e]`` over ``e`` in ``start[i]:start[i + 1]``. To it
+    comes, for each share ``b``, whose logit is entry ``share[b]``, what that exceeds ``middle[b]`` by, times
+    ``pull[b * size + i]``. Then it is divided by its learned scale to the power ``centred[i]``.
     """
 
     start: Index
     column: Index
+    share: Index
     value: Array
     centred: Array
+    middle: Array
+    pull: Array
