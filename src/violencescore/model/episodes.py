@@ -15,7 +15,6 @@ from numba import njit
 from violencescore.model import layout as lay
 from violencescore.model.evidence import logistic
 from violencescore.model.lanes import (
-    LANES,
     add_narrowed,
     add_product,
     add_scaled,
@@ -30,8 +29,6 @@ from violencescore.model.lanes import (
 )
 from violencescore.model.types import Array, Index, NodeArrays
 from violencescore.model.zerosum import INNER, OPTIONS
-
-ROWS = INNER | {"forceinline": True}
 
 SURE = 1.0 - 2.0**-50
 """The largest probability of repetition: never one, so that nothing is divided by zero."""
@@ -78,37 +75,6 @@ def weigh(nodes: NodeArrays, i: int, cells: Array, part: Array, out: Array) -> f
     return total
 
 
-@njit(**ROWS)
-def climb_rows(
-    nodes: NodeArrays,
-    repeat: Array,
-    cells: Array,
-    part: Array,
-    sight: Array,
-    message: Array,
-    mixed: Array,
-    weight: Array,
-    width: int,
-) -> None:
-    """Do what ``climb`` does; a width that is a constant where this is called makes rows without loops."""
-    spare, ones, told = cells.size - width, np.ones(width), np.empty(width)
-    of_cell = np.empty(cells.size // width)
-    for q in range(of_cell.size):
-        of_cell[q] = dot(cells, q * width, ones, 0, width)
-    for i in range(nodes.cell.size - 1, -1, -1):
-        own, at, date, above = nodes.cell[i] * width, i * width, nodes.date[i], nodes.parent[i]
-        weight[i] = of_cell[nodes.cell[i]]
-        if date >= 0:
-            multiply(cells, spare, cells, own, part, date * width, width)
-            own = spare
-            weight[i] = dot(cells, own, ones, 0, width)
-        e, v = nodes.firm[i] * width, nodes.sight[i] * width
-        multiply_where(told, 0, part, e, sight, v, message, at, cells, own, width)
-        mixed[i] = dot(cells, own, told, 0, width)
-        if above >= 0:
-            multiply_line(message, above * width, 1.0 - repeat[i], repeat[i] * weight[i] / mixed[i], told, 0, width)
-
-
 @njit(**INNER)
 def climb(
     nodes: NodeArrays,
@@ -127,13 +93,22 @@ def climb(
     perpetrator (ones to begin with), ``mixed`` with the sum over actors of weight, evidence and message, and ``weight``
     with that of weights alone. Nobody repeats anything on a day on which it does not exist.
     """
-    known = nodes, repeat, cells, part, sight, message, mixed, weight
-    if width == LANES:
-        climb_rows(*known, LANES)
-    elif width == 2 * LANES:
-        climb_rows(*known, 2 * LANES)
-    else:
-        climb_rows(*known, width)
+    spare, ones, told = cells.size - width, np.ones(width), np.empty(width)
+    of_cell = np.empty(cells.size // width)
+    for q in range(of_cell.size):
+        of_cell[q] = dot(cells, q * width, ones, 0, width)
+    for i in range(nodes.cell.size - 1, -1, -1):
+        own, at, date, above = nodes.cell[i] * width, i * width, nodes.date[i], nodes.parent[i]
+        weight[i] = of_cell[nodes.cell[i]]
+        if date >= 0:
+            multiply(cells, spare, cells, own, part, date * width, width)
+            own = spare
+            weight[i] = dot(cells, own, ones, 0, width)
+        e, v = nodes.firm[i] * width, nodes.sight[i] * width
+        multiply_where(told, 0, part, e, sight, v, message, at, cells, own, width)
+        mixed[i] = dot(cells, own, told, 0, width)
+        if above >= 0:
+            multiply_line(message, above * width, 1.0 - repeat[i], repeat[i] * weight[i] / mixed[i], told, 0, width)
 
 
 @njit(**OPTIONS)
@@ -148,8 +123,8 @@ def pass_up(
     add_narrowed(rows, message)
 
 
-@njit(**ROWS)
-def climb_rows_gradient(
+@njit(**INNER)
+def climb_gradient(
     nodes: NodeArrays,
     repeat: Array,
     cells: Array,
@@ -164,7 +139,10 @@ def climb_rows_gradient(
     grad_sight: Array,
     grad_log_bond: Array,
 ) -> None:
-    """Do what ``climb_gradient`` does, as ``climb_rows`` does what ``climb`` does."""
+    """Add the gradients of the sum of the logarithms of ``mixed``, the first node first; the rest is from ``climb``.
+
+    ``below`` is overwritten with the gradient by the log evidence of each node: what was its message is not needed.
+    """
     spare, ones = cells.size - width, np.ones(width)
     shift, grad, of_weight, told = np.zeros(width), np.empty(width), np.empty(width), np.empty(width)
     of_cell, of_sight = np.zeros(cells.size // width), np.zeros(sight.size)
@@ -201,36 +179,6 @@ def climb_rows_gradient(
     for j in range(of_sight.size):
         if of_sight[j] != 0.0:
             grad_sight[j] += of_sight[j] / sight[j]
-
-
-@njit(**INNER)
-def climb_gradient(
-    nodes: NodeArrays,
-    repeat: Array,
-    cells: Array,
-    part: Array,
-    sight: Array,
-    below: Array,
-    mixed: Array,
-    weight: Array,
-    width: int,
-    grad_cell: Array,
-    grad_log_part: Array,
-    grad_sight: Array,
-    grad_log_bond: Array,
-) -> None:
-    """Add the gradients of the sum of the logarithms of ``mixed``, the first node first; the rest is from ``climb``.
-
-    ``below`` is overwritten with the gradient by the log evidence of each node: what was its message is not needed.
-    """
-    known = nodes, repeat, cells, part, sight, below, mixed, weight
-    grads = grad_cell, grad_log_part, grad_sight, grad_log_bond
-    if width == LANES:
-        climb_rows_gradient(*known, LANES, *grads)
-    elif width == 2 * LANES:
-        climb_rows_gradient(*known, 2 * LANES, *grads)
-    else:
-        climb_rows_gradient(*known, width, *grads)
 
 
 @njit(**INNER)
