@@ -154,6 +154,7 @@ def _listing(
         first=pairs.first,
         second=pairs.second,
         theta=pairs.theta,
+        times=ints(counts[1].T),
         prior=np.array(
             [options.level_mean, options.level_scale, options.heterogeneity, options.dependence_scale, *stated]
         ),
@@ -161,7 +162,6 @@ def _listing(
         seen=seen,
         fixed=pairs.fixed,
         listed=counts[0].T,
-        times=counts[1].T,
         both=counts[2],
         node=node,
         share=share,

@@ -74,18 +74,16 @@ def cells_gradient(
     states, z, inverse, grad_z, visible = work
     n_nodes, n_sources = of.node.size, of.sizes[0]
     missed = node_sums(of, theta, power, size, odds, n, states, z, inverse)
-    number, listed, mixed = np.zeros(n), np.empty(n), np.empty(n)
+    number, listed, mixed = np.zeros(n, dtype=np.int64), np.empty(n), np.empty(n)
     for m in range(1, n_sources + 1):
         for i in range(n):
             number[i] += of.times[m, first + i]
     for i in range(n):
         listed[i] = 1.0 - missed[i]
     value: float = -weighted_log(number, listed)
-    for i in range(n):
-        number[i] /= listed[i]
     for j in range(n_nodes):
         for i in range(n):
-            grad_z[j, i] = -number[i] * inverse[j, i]
+            grad_z[j, i] = -number[i] / listed[i] * inverse[j, i]
             visible[j, i] = 0.0
     for m in range(1, n_sources + 1):
         times = of.times[m, first : first + n]
@@ -246,7 +244,7 @@ class Capture:
 
 def build_capture(listing: Listing) -> Capture:
     """Bind the compiled density to lists."""
-    return Capture(listing, lay_out(list(listing[:N_WHOLE]), [np.ravel(a) for a in listing[N_WHOLE:]]))
+    return Capture(listing, lay_out([np.ravel(a) for a in listing[:N_WHOLE]], [np.ravel(a) for a in listing[N_WHOLE:]]))
 
 
 def turned(capture: Capture) -> Capture:

@@ -35,6 +35,8 @@ class Listing(NamedTuple):
         Sources that depend on one another, block by block.
     pair_start, first, second, theta
         Dependent pairs of each block, as places in the block; which free parameter each has, -1 for none.
+    times
+        Counts by number of sources (from none) and cell.
     prior
         Mean and scale of levels, scale of visibility, of dependence; then the stated scale of each family.
     weight
@@ -43,8 +45,8 @@ class Listing(NamedTuple):
         Share of all reports that have come in, by age and source.
     fixed
         Log odds ratio that is assumed of each pair.
-    listed, times, both
-        Counts: by source and cell; by number of sources (from none) and cell; by pair.
+    listed, both
+        Counts: by source and cell; by pair.
     node, share
         Quadrature of a standard normal.
     centre, axes
@@ -62,12 +64,12 @@ class Listing(NamedTuple):
     first: Index
     second: Index
     theta: Index
+    times: Index
     prior: Array
     weight: Array
     seen: Array
     fixed: Array
     listed: Array
-    times: Array
     both: Array
     node: Array
     share: Array
@@ -75,7 +77,7 @@ class Listing(NamedTuple):
     axes: Array
 
 
-N_WHOLE = 11
+N_WHOLE = 12
 
 
 @njit(**OPTIONS)
@@ -91,8 +93,8 @@ def unpack(words: Index) -> Any:
     sizes = whole(0)
     return Listing(
         sizes, whole(1), whole(2), whole(3), whole(4), whole(5), whole(6), whole(7), whole(8), whole(9), whole(10),
-        real(0), real(1), real(2).reshape((-1, sizes[0])), real(3), real(4).reshape((sizes[0], -1)),
-        real(5).reshape((sizes[0] + 1, -1)), real(6), real(7), real(8), real(9), real(10),
+        whole(11).reshape((sizes[0] + 1, -1)), real(0), real(1), real(2).reshape((-1, sizes[0])), real(3),
+        real(4).reshape((sizes[0], -1)), real(5), real(6), real(7), real(8), real(9),
     )  # fmt: skip
 
 
