@@ -23,7 +23,7 @@ from violencescore.model.kernel import Kernel, compiled_density, is_compiled
 from violencescore.model.packing import unpack
 from violencescore.model.pilot import find_mode, in_coordinates, sampled_point
 from violencescore.model.quantities import initial_vector
-from violencescore.model.signatures import FORWARD, compile_each
+from violencescore.model.signatures import BACKWARD, FORWARD, compile_each
 from violencescore.model.zerosum import OPTIONS
 
 Progress = Callable[[str, int, int], None]
@@ -82,12 +82,15 @@ def compile_kernel() -> float:
     What is not in the cache is compiled on two cores, where there are two.
     """
     start = time.perf_counter()
-    shared = not is_compiled() and beside.start() is not None
+    fresh = not is_compiled()
+    shared = fresh and beside.start() is not None
     for library in ("nutpie.compile_pymc", "scipy.optimize"):
         importlib.import_module(library)
-    if shared:
+    if fresh:
         compile_each(FORWARD)
-        beside.wait_for(beside.GRADIENT)
+        if shared:
+            beside.wait_for(beside.GRADIENT)
+        compile_each(BACKWARD)
     compiled_density()
     compiled_keep()
     return time.perf_counter() - start

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from numba import types
+from numba import config, types
 
 from violencescore.model.cells import contest_gradient
 from violencescore.model.coordinates import to_vector, to_vector_gradient
@@ -86,6 +86,15 @@ BACKWARD: Mapping[Any, tuple[Any, ...]] = {
 
 
 def compile_each(signatures: Mapping[Any, tuple[Any, ...]]) -> None:
-    """Compile functions for their types, or load them from the disk cache."""
-    for function, signature in signatures.items():
-        function.compile(signature)
+    """Compile functions for their types, or load them from the disk cache.
+
+    With fewer optimizations, which take a seventh of the time of a first run: what calls them is optimized in full,
+    together with all of them.
+    """
+    level = config.OPT
+    config.OPT = type(level)(min(level, 2))
+    try:
+        for function, signature in signatures.items():
+            function.compile(signature)
+    finally:
+        config.OPT = level
