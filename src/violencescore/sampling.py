@@ -83,13 +83,13 @@ def compile_kernel() -> float:
     """
     start = time.perf_counter()
     fresh = not is_compiled()
-    shared = fresh and beside.start() is not None
+    if fresh:
+        beside.start()
     for library in ("nutpie.compile_pymc", "scipy.optimize"):
         importlib.import_module(library)
     if fresh:
         compile_each(FORWARD)
-        if shared:
-            beside.wait_for(beside.GRADIENT)
+        beside.wait_for(beside.GRADIENT)
         compile_each(BACKWARD)
     compiled_density()
     compiled_keep()

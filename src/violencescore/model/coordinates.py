@@ -28,9 +28,9 @@ from violencescore.model.types import Array, CoordinateArrays, Index
 from violencescore.model.zerosum import INNER, OPTIONS
 
 
-@njit(**INNER)
+@njit(**OPTIONS)
 def pull_along(vector: Array, coordinates: CoordinateArrays, times: float) -> None:
-    """Move entries as shares pull them, so many times."""
+    """Move entries as shares pull them, so many times: 1, and -1 to move them back. Shares stay where they are."""
     for b in range(coordinates.share.size):
         by = times * (logistic(vector[coordinates.share[b]]) - coordinates.middle[b])
         for i in range(vector.size):
@@ -109,7 +109,7 @@ def to_point(vector: Array, offset: Index, prior: Array, coordinates: Coordinate
             block = slice(offset[effects], offset[effects + 1])
             each = (block.stop - block.start) // log_scale.size
             turned[block] *= np.exp(coordinates.centred[block] * np.repeat(log_scale, each))
-    pull_back(turned, coordinates)
+    pull_along(turned, coordinates, -1.0)
     axes = sparse.csr_array((coordinates.value, coordinates.column, coordinates.start), shape=2 * (vector.size,))
     return np.asarray(spsolve_triangular(axes, turned, lower=False))
 
@@ -127,14 +127,11 @@ def log_volume(vectors: Array, offset: Index, prior: Array, coordinates: Coordin
     return volume
 
 
-def pull_back(vector: Array, coordinates: CoordinateArrays) -> None:
-    """Undo ``pull_along``, which leaves the shares alone."""
-    beyond = expit(vector[coordinates.share]) - coordinates.middle
-    vector -= beyond @ coordinates.pull.reshape(-1, vector.size)
-
-
 def turn(
-    centred: Array, precision: Array | None, at: Array | None = None, share: Index | None = None
+    centred: Array,
+    precision: Array | None,
+    share: Index = NO_COORDINATES.share,
+    at: Array = NO_COORDINATES.middle,
 ) -> CoordinateArrays:
     """Coordinates of entries centred so far, along axes that make the precision matrix about one.
 
@@ -145,38 +142,38 @@ def turn(
     precision
         Of the centred entries (a matrix); in directions in which it is less than one it counts as one, which is what
         the prior alone knows. None leaves the axes as they are.
-    at
-        Where it was taken.
     share
         Entries that are logits of shares which others depend on, along a curve if the share is near zero.
+    at
+        Where the precision was taken; only its shares count.
     """
-    none = NO_COORDINATES
-    if precision is None:
-        axes = sparse.eye_array(centred.size, format="csr")
-        return none._replace(
-            start=axes.indptr.astype(np.int64), column=axes.indices.astype(np.int64), value=axes.data, centred=centred
-        )
-    value, direction = linalg.eigh(precision)
-    precision = (direction * np.maximum(value, 1.0)) @ direction.T
-    if at is not None and share is not None and share.size:
-        others = np.setdiff1d(np.arange(centred.size), share)
-        middle = expit(at[share])
-        moved = np.zeros((share.size, centred.size))
-        moved[:, others] = -linalg.solve(
-            precision[np.ix_(others, others)], precision[np.ix_(others, share)], assume_a="pos"
-        ).T
-        straight = np.eye(centred.size)
-        straight[:, share] += moved.T
-        precision = straight.T @ precision @ straight
-        none = none._replace(share=share, middle=middle, pull=(moved / (middle * (1.0 - middle))[:, None]).ravel())
-    lower = linalg.cholesky(precision, lower=True)
-    own = linalg.solve_triangular(lower, np.eye(centred.size), lower=True).T
-    sd = np.sqrt((own**2).sum(axis=1, keepdims=True))
-    kept = (np.abs(own) >= NEGLIGIBLE * sd) | np.eye(centred.size, dtype=bool)
-    axes = sparse.csr_array(np.where(kept, own, 0.0))
-    return none._replace(
-        start=axes.indptr.astype(np.int64), column=axes.indices.astype(np.int64), value=axes.data, centred=centred
-    )
+    axes = sparse.eye_array(centred.size, format="csr")
+    middle, pull = expit(at[share]), np.empty((0, centred.size))
+    if precision is not None:
+        value, direction = linalg.eigh(precision)
+        precision = (direction * np.maximum(value, 1.0)) @ direction.T
+        if share.size:
+            along = regress(precision, share)
+            straight = np.eye(centred.size)
+            straight[:, share] += along
+            precision = straight.T @ precision @ straight
+            pull = (along / (middle * (1.0 - middle))).T
+        lower = linalg.cholesky(precision, lower=True)
+        own = linalg.solve_triangular(lower, np.eye(centred.size), lower=True).T
+        sd = np.sqrt((own**2).sum(axis=1, keepdims=True))
+        kept = (np.abs(own) >= NEGLIGIBLE * sd) | np.eye(centred.size, dtype=bool)
+        axes = sparse.csr_array(np.where(kept, own, 0.0))
+    start, column = (indices.astype(np.int64) for indices in (axes.indptr, axes.indices))
+    return CoordinateArrays(start, column, share, axes.data, centred, middle, pull.ravel())
+
+
+def regress(precision: Array, given: Index) -> npt.NDArray[np.float64]:
+    """By how much the other entries of a normal vector are expected to move with given ones (entry, given one)."""
+    others = np.setdiff1d(np.arange(len(precision)), given)
+    along = np.zeros((len(precision), given.size))
+    within, across = precision[np.ix_(others, others)], precision[np.ix_(others, given)]
+    along[others] = -linalg.solve(within, across, assume_a="pos")
+    return along
 
 
 def centring(design: Design, layout: Layout, prior: Array, probability: Array) -> npt.NDArray[np.float64]:

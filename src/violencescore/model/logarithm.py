@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from violencescore.model.types import Array, Index
-from violencescore.model.zerosum import OPTIONS
+from violencescore.model.zerosum import INNER, OPTIONS
 
 MANTISSA, ONE = 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
 SMALLEST = 2.2250738585072014e-308
@@ -16,6 +16,15 @@ SMALLEST = 2.2250738585072014e-308
 TOGETHER = 8
 """Numbers whose product is taken before its logarithm."""
 LOG_TWO, ROOT_TWO = log(2.0), sqrt(2.0)
+
+
+@njit(**INNER)
+def are_normal(x: Array) -> bool:
+    """Whether all numbers are positive and normal; without a branch, so that several are looked at at a time."""
+    n_normal = 0
+    for i in range(x.size):
+        n_normal += x[i] >= SMALLEST
+    return n_normal == x.size
 
 
 @njit(**OPTIONS)
@@ -29,10 +38,7 @@ def weighted_log(n: Index, x: Array) -> float:
     mantissa = np.empty(x.size)
     exponent = np.empty(x.size)
     bits, kept = x.view(np.int64), mantissa.view(np.int64)
-    n_normal = 0
-    for i in range(x.size):
-        n_normal += x[i] >= SMALLEST
-    if n_normal < x.size:
+    if not are_normal(x):
         return -inf
     for i in range(x.size):
         kept[i] = (bits[i] & MANTISSA) | ONE
@@ -67,10 +73,8 @@ def sum_log(x: Array) -> float:
     n_products = (x.size + TOGETHER - 1) // TOGETHER
     product, mantissa = np.ones(n_products), np.empty(n_products)
     bits, kept = x.view(np.int64), mantissa.view(np.int64)
-    n_normal, exponent = 0, 0
-    for i in range(x.size):
-        n_normal += x[i] >= SMALLEST
-    if n_normal < x.size:
+    exponent = 0
+    if not are_normal(x):
         return -inf
     for first in range(0, x.size, max(n_products, 1)):
         n = min(n_products, x.size - first)

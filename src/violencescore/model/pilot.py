@@ -52,7 +52,7 @@ def in_coordinates(kernel: Kernel, design: Design, start: npt.NDArray[np.float64
     point, offset = sampled_point(unturned, middle), kernel.layout.offset
     share = np.concatenate([np.arange(offset[block], offset[block + 1]) for block in BENDING])
     with one_thread():
-        return _with(kernel, turn(centred, curvature(unturned, point), point, share))
+        return _with(kernel, turn(centred, curvature(unturned, point), share, point))
 
 
 def one_thread() -> AbstractContextManager[Any]:
